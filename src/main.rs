@@ -1,0 +1,3 @@
+//! Which face am I?
+
+fn main() {}
