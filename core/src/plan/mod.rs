@@ -1,0 +1,5 @@
+//! What happens next, decided without touching anything; and the story it is decided from.
+
+pub mod event;
+
+pub use event::{Event, Fact};

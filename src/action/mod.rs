@@ -1,0 +1,1 @@
+//! The GitHub face: inputs, outputs, workflow commands, post step.

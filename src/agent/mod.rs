@@ -1,0 +1,1 @@
+//! The hands on the host. Knows nothing of GitHub or reports. Every change of state goes through `state`.

@@ -1,0 +1,1 @@
+//! Questions that change nothing, the same code at both ends. May use core only.

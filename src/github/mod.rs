@@ -1,0 +1,1 @@
+//! Versions and artifacts through the API of GitHub.

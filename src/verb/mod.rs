@@ -1,0 +1,1 @@
+//! What both faces can ask for: one file per verb.
