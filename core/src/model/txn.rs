@@ -15,6 +15,8 @@ use super::time::{BootToken, Uptime};
 pub struct Txn {
     /// Its name.
     pub id: TxnId,
+    /// Its number on this host: changes are ordered by it, never by a clock.
+    pub seq: u64,
     /// Deploy or rollback.
     pub operation: Operation,
     /// What shall run.
@@ -106,6 +108,7 @@ impl Txn {
     pub fn to_record(&self) -> Record {
         Record::new()
             .with("txn", &self.id)
+            .with("seq", self.seq)
             .with("operation", self.operation)
             .with("release", &self.release)
             .with_some("previous", self.previous.as_ref())
@@ -128,6 +131,7 @@ impl Txn {
         let schema: String = record.parse("schema")?;
         Ok(Self {
             id: record.parse("txn")?,
+            seq: record.parse("seq")?,
             operation: record.parse("operation")?,
             release: record.parse("release")?,
             previous: record.parse_some("previous")?,
@@ -153,6 +157,7 @@ mod tests {
     fn records_of_a_txn_round_trip() {
         let txn = Txn {
             id: TxnId::new("t1").unwrap(),
+            seq: 3,
             operation: Operation::Rollback,
             release: ReleaseId::new("v1").unwrap(),
             previous: None,

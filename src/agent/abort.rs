@@ -1,0 +1,258 @@
+//! Going back: claim the change, end the running step, save evidence, point back, activate the old release by its own
+//! record, check it. Every step may be done again from the top.
+
+use std::time::Duration;
+
+use rollback_deploy_core::model::{Ending, Failure, Operation, Record, ReleaseState, SchemaVerdict, Story, Txn, TxnId, Verdict};
+use rollback_deploy_core::wire::act::Fault;
+use rollback_deploy_core::wire::{Answer, Report};
+
+use super::activate::Activated;
+use super::cx::Cx;
+use super::running;
+use super::state::explain;
+use super::store::{self, OpenTxn, names};
+use super::{clock, ending, environment, evidence, link, step};
+use crate::ask::Since;
+
+/// Goes back from an open change; without a name, from whatever is open.
+pub fn abort(cx: Cx<'_>, id: Option<&TxnId>, why: &str, fault: Fault) -> Answer {
+    let aborted = (|| match store::open(cx.state) {
+        OpenTxn::Pending(txn) if id.is_none_or(|id| *id == txn.id) => {
+            let ending = undo(cx, &txn, why, fault)?;
+            Ok(Answer::Undone(ending))
+        }
+        OpenTxn::Aborting(txn) if id.is_none_or(|id| *id == txn.id) => Ok(Answer::Undone(finish(cx)?)),
+        OpenTxn::Torn { .. } => {
+            super::recover::settle(cx)?;
+            Ok(Answer::Done(Box::new(Report::NothingOpen)))
+        }
+        _ => match id {
+            Some(id) => Ok(super::not_ours(cx, id)),
+            None => Ok(Answer::Done(Box::new(Report::NothingOpen))),
+        },
+    })();
+    aborted.unwrap_or_else(Answer::Failed)
+}
+
+/// Undoes an open deploy because a rollback comes first.
+///
+/// # Errors
+/// It could not be claimed or undone.
+pub fn preempt(cx: Cx<'_>, txn: &Txn, why: &str) -> Result<Ending, Failure> {
+    undo(cx, txn, why, Fault::World)
+}
+
+/// Claims a pending change for its undo, and undoes it.
+///
+/// # Errors
+/// It could not be claimed; or the undo could not be finished and will be by the watchdog.
+pub fn undo(cx: Cx<'_>, txn: &Txn, why: &str, fault: Fault) -> Result<Ending, Failure> {
+    {
+        let held = cx.state.lock()?;
+        if matches!(store::open(cx.state), OpenTxn::Pending(ref open) if open.id == txn.id) {
+            let fault = match fault {
+                Fault::Release => "release",
+                Fault::World => "world",
+            };
+            let reason = Record::new().with("txn", &txn.id).with("why", why).with("fault", fault).with("since", clock::uptime()?.0);
+            // Words only: a full disk must not keep a host from going back.
+            let _said = held.put(names::REASON, &reason);
+            held.rename(names::PENDING, names::ABORTING)
+                .map_err(|error| explain("the undo cannot be begun", &cx.state.path(names::ABORTING), &error))?;
+        }
+    }
+    finish(cx)
+}
+
+/// Finishes the undo that is under way, from the top. Whoever holds the step lock does it; the others find it done.
+///
+/// # Errors
+/// A step that everything depends on failed; it can be repeated.
+pub fn finish(cx: Cx<'_>) -> Result<Ending, Failure> {
+    let began = clock::uptime()?;
+    let _step = step::take_for_undo(cx)?;
+    let txn = match store::open(cx.state) {
+        OpenTxn::Aborting(txn) => txn,
+        _ => return ending::last(cx.state).ok_or_else(|| Failure::refused("nothing is being undone")),
+    };
+    let (why, fault, since) = reason(cx, &txn);
+    if store::migration_begun(cx.state, &txn) && txn.schema == SchemaVerdict::OneWay {
+        return stay(cx, &txn, &format!("schema moved: {why}; the old release cannot run on it"));
+    }
+    cx.tell.step(&format!("undo {}: {why}", txn.release));
+    let story = store::story(cx.state, &txn.release).ok();
+    let saved = story.as_ref().and_then(|story| evidence::save(cx, &txn, story, &why));
+    let was_switched = Activated::read(cx, &txn.id).is_some();
+
+    let healthy = match &txn.previous {
+        Some(previous) => {
+            let old = store::story(cx.state, previous)?;
+            back_to(cx, &txn, story.as_ref(), &old, was_switched)?
+        }
+        None => nothing_live(cx, story.as_ref())?,
+    };
+    let marked_bad = fault == Fault::Release && healthy.is_ok() && mark(cx, &txn, &why);
+    if !marked_bad {
+        mark_interrupted(cx, &txn, &why);
+    }
+    let ending = Ending {
+        txn: txn.id.clone(),
+        release: txn.release.clone(),
+        now: txn.previous.clone(),
+        healthy: healthy.is_ok(),
+        why: match &healthy {
+            Ok(()) => why,
+            Err(unhealthy) => format!("{why}; and after going back: {unhealthy}"),
+        },
+        marked_bad,
+        recovered_seconds: since.unwrap_or(began).until(clock::uptime()?).0,
+        evidence: saved,
+    };
+    close(cx, &txn, ending)
+}
+
+/// Why the undo was begun; after a crash, or when nobody was there: the host itself.
+fn reason(cx: Cx<'_>, txn: &Txn) -> (String, Fault, Option<rollback_deploy_core::model::Uptime>) {
+    let record = cx.state.read(names::REASON).ok().flatten().filter(|record| record.get("txn") == Some(txn.id.as_str()));
+    let Some(record) = record else {
+        return ("nobody confirmed it in time".to_owned(), Fault::World, None);
+    };
+    let fault = if record.get("fault") == Some("release") { Fault::Release } else { Fault::World };
+    let since = record.parse("since").ok().map(rollback_deploy_core::model::Uptime);
+    (record.get("why").unwrap_or_default().to_owned(), fault, since)
+}
+
+/// Points back and activates the old release by its own record; healthy when its checks pass within their time.
+fn back_to(cx: Cx<'_>, txn: &Txn, new: Option<&Story>, old: &Story, was_switched: bool) -> Result<Result<(), String>, Failure> {
+    let link = &old.settings.link;
+    let moved = was_switched || link::read(cx.state, link.as_path()).release() != Some(&old.id);
+    {
+        let _held = cx.state.lock()?;
+        if txn.with_env
+            && let Some(new) = new
+        {
+            environment::put(cx.state, new, &txn.id, "old")?;
+        }
+        link::point(cx.state, link, &txn.id, "old", &old.id)?;
+    }
+    if !moved {
+        // Nothing was switched, so nothing was restarted: what runs is asked, not touched.
+        return Ok(healthy(cx, old, None));
+    }
+    let switched = Since::now(&old.settings.checks, cx.state.root(), link.as_path());
+    if let Some(new) = new {
+        running::stop_only_in(cx, new, old);
+    }
+    let mut last = String::new();
+    for _ in 0..3 {
+        let activated = running::activate(cx, old, &switched, &|| false).map_err(|failure| failure.what);
+        match activated.and_then(|()| healthy(cx, old, Some(&switched))) {
+            Ok(()) => return Ok(Ok(())),
+            Err(unhealthy) => last = unhealthy,
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(Err(last))
+}
+
+/// Proof and checks of what was gone back to.
+fn healthy(cx: Cx<'_>, story: &Story, switched: Option<&Since>) -> Result<(), String> {
+    let mut results = Vec::new();
+    if let Some(switched) = switched {
+        results.extend(running::prove(cx, story, switched, &|| false));
+    }
+    results.extend(running::check(cx, story, switched, &|| false));
+    for result in &results {
+        cx.tell.checked(result);
+    }
+    match results.iter().find(|result| result.verdict != Verdict::Pass) {
+        None => Ok(()),
+        Some(bad) => Err(format!("{} {}: {} ({})", bad.word, bad.subject, bad.verdict.word(), bad.saw.expose())),
+    }
+}
+
+/// The undo of a first deploy: nothing live, as before.
+fn nothing_live(cx: Cx<'_>, new: Option<&Story>) -> Result<Result<(), String>, Failure> {
+    if let Some(new) = new {
+        running::stop(cx, new);
+        let _held = cx.state.lock()?;
+        if link::read(cx.state, new.settings.link.as_path()).release() == Some(&new.id) {
+            link::remove(&new.settings.link)?;
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// Marks a release that failed by itself. A rollback never marks its target.
+fn mark(cx: Cx<'_>, txn: &Txn, why: &str) -> bool {
+    if txn.operation == Operation::Rollback {
+        return false;
+    }
+    let bad = ReleaseState::Bad { why: why.to_owned(), txn: txn.id.to_string() };
+    put_or_spare(cx, txn, &bad, "spare.bad")
+}
+
+fn mark_interrupted(cx: Cx<'_>, txn: &Txn, why: &str) {
+    let proven = store::releases(cx.state).iter().any(|row| row.id == txn.release && row.proven);
+    if !proven {
+        let _marked = put_or_spare(cx, txn, &ReleaseState::Interrupted { why: why.to_owned() }, "spare.interrupted");
+    }
+}
+
+/// A full disk cannot write a reason, but it can rename the one that was made before.
+fn put_or_spare(cx: Cx<'_>, txn: &Txn, to: &ReleaseState, spare: &str) -> bool {
+    let name = names::state(&txn.release);
+    if cx.state.put(&name, &to.to_record()).is_ok() {
+        return true;
+    }
+    cx.state.lock().is_ok_and(|held| held.rename(spare, &name).is_ok())
+}
+
+/// A one-way migration has begun: expiry never goes back.
+fn stay(cx: Cx<'_>, txn: &Txn, why: &str) -> Result<Ending, Failure> {
+    let ending = Ending {
+        txn: txn.id.clone(),
+        release: txn.release.clone(),
+        now: Some(txn.release.clone()),
+        healthy: false,
+        why: why.to_owned(),
+        marked_bad: false,
+        recovered_seconds: 0,
+        evidence: None,
+    };
+    close(cx, txn, ending)
+}
+
+/// Closes the undo: words first, then the rename that decides.
+fn close(cx: Cx<'_>, txn: &Txn, ending: Ending) -> Result<Ending, Failure> {
+    let held = cx.state.lock()?;
+    let _said = held.put(names::ENDING, &ending::to_record(&ending));
+    let name = if ending.healthy { names::ABORTED } else { names::FAILED };
+    held.rename(names::ABORTING, name).map_err(|error| explain("the undo cannot be closed", &cx.state.path(name), &error))?;
+    let other = if ending.healthy { names::FAILED } else { names::ABORTED };
+    for gone in [other, names::LEASE, names::HELD, names::TICK, names::ACTIVATED, names::REASON, names::MIGRATION] {
+        cx.state.forget(gone);
+    }
+    for gone in ["spare.bad", "spare.interrupted"] {
+        cx.state.forget(gone);
+    }
+    if let Ok(story) = store::story(cx.state, &txn.release) {
+        link::remove_ready(&story.settings.link, &txn.id);
+        environment::remove_ready(cx.state, &story, &txn.id);
+        if ending.now.is_none() {
+            cx.state.forget(&names::environment(&txn.release));
+        }
+    }
+    drop(held);
+    cx.state.log_line(&format!(
+        "{} {} undone: {} → {}{}: {}",
+        txn.operation,
+        txn.id,
+        txn.release,
+        ending.now.as_ref().map_or("nothing live, as before", |id| id.as_str()),
+        if ending.healthy { "" } else { " — NOT HEALTHY, a human is needed" },
+        ending.why
+    ));
+    Ok(ending)
+}

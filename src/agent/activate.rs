@@ -1,0 +1,130 @@
+//! Switch, restart, prove. The switch is one rename under the mutex; the commands after it hold the step lock only.
+
+use rollback_deploy_core::model::{CheckResult, Failure, Record, Seconds, Story, Txn, TxnId, Uptime, Verdict};
+use rollback_deploy_core::wire::{Answer, Report};
+
+use super::cx::Cx;
+use super::running;
+use super::state::explain;
+use super::store::{self, names};
+use super::{clock, environment, link, step};
+use crate::ask::Since;
+
+/// Who switched, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activated {
+    /// For which change.
+    pub txn: TxnId,
+    /// On which connection.
+    pub session: String,
+    /// Whether the services took the new release.
+    pub finished: bool,
+    /// When, in uptime.
+    pub uptime: Uptime,
+    /// When, as each kind of log counts it.
+    pub since: Since,
+}
+
+impl Activated {
+    /// Reads the record of an open change.
+    #[must_use]
+    pub fn read(cx: Cx<'_>, id: &TxnId) -> Option<Self> {
+        let record = cx.state.read(names::ACTIVATED).ok().flatten()?;
+        let activated = Self {
+            txn: record.parse("txn").ok()?,
+            session: record.get("session").unwrap_or_default().to_owned(),
+            finished: record.get("finished") == Some("yes"),
+            uptime: Uptime(record.parse("uptime").ok()?),
+            since: serde_json::from_str(record.get("since")?).ok()?,
+        };
+        (activated.txn == *id).then_some(activated)
+    }
+
+    fn to_record(&self) -> Record {
+        Record::new()
+            .with("txn", &self.txn)
+            .with("session", &self.session)
+            .with("finished", if self.finished { "yes" } else { "no" })
+            .with("uptime", self.uptime.0)
+            .with("since", serde_json::to_string(&self.since).unwrap_or_default())
+    }
+
+    fn write(&self, cx: Cx<'_>) -> Result<(), Failure> {
+        cx.state
+            .put(names::ACTIVATED, &self.to_record())
+            .map_err(|error| explain("the switch cannot be recorded", &cx.state.path(names::ACTIVATED), &error))
+    }
+}
+
+/// Makes the release of an open change live and proves that what runs is the new release.
+pub fn activate(cx: Cx<'_>, id: &TxnId) -> Answer {
+    match run(cx, id) {
+        Ok(answer) => answer,
+        Err(failure) => Answer::Failed(failure),
+    }
+}
+
+fn run(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
+    let Some(_step) = step::take(cx, id)? else {
+        return Ok(super::not_ours(cx, id));
+    };
+    let (txn, story, activated) = match switch(cx, id)? {
+        Ok(switched) => switched,
+        Err(answer) => return Ok(answer),
+    };
+    let cancelled = || cx.tell.cancelled() || !super::is_open(cx, id);
+    if !activated.finished {
+        running::activate(cx, &story, &activated.since, &cancelled)?;
+        Activated { finished: true, ..activated.clone() }.write(cx)?;
+    }
+    cx.tell.step("proof");
+    let proofs = running::prove(cx, &story, &activated.since, &cancelled);
+    for proof in &proofs {
+        cx.tell.checked(proof);
+    }
+    if let Some(broken) = proofs.iter().find(|proof| matches!(proof.verdict, Verdict::Fail | Verdict::Error)) {
+        return Ok(Answer::Failed(not_proven(&story, broken)));
+    }
+    let settles_in = store::remaining(cx.state, &txn).unwrap_or(Seconds(0));
+    Ok(Answer::Done(Box::new(Report::Activated { proofs, settles_in })))
+}
+
+fn not_proven(story: &Story, broken: &CheckResult) -> Failure {
+    Failure::failed(format!("what runs is not proven to be {}: {} {}", story.id, broken.subject, broken.verdict.word()))
+        .because(broken.saw.clone().expose())
+        .hint("A unit must start the app through the live link (WorkingDirectory or ExecStart), not through one release.")
+}
+
+type Switch = Result<(Txn, Story, Activated), Answer>;
+
+/// The one rename. Refused once the window is over, and before the watchdog has proven itself.
+fn switch(cx: Cx<'_>, id: &TxnId) -> Result<Switch, Failure> {
+    let held = cx.state.lock()?;
+    let txn = match super::own(cx, id)? {
+        Ok(txn) => txn,
+        Err(answer) => return Ok(Err(answer)),
+    };
+    let story = store::story(cx.state, &txn.release)?;
+    let tick = cx.state.read(names::TICK).ok().flatten();
+    if tick.as_ref().and_then(|tick| tick.get("txn")) != Some(id.as_str()) {
+        return Ok(Err(Answer::Refused(Failure::refused("the watchdog has not proven yet that it could undo this change"))));
+    }
+    let live = link::read(cx.state, story.settings.link.as_path());
+    if let Some(activated) = Activated::read(cx, id)
+        && live.release() == Some(&txn.release)
+    {
+        return Ok(Ok((txn, story, activated)));
+    }
+    let since = Since::now(&story.settings.checks, cx.state.root(), story.settings.link.as_path());
+    let session = cx.session.id.clone();
+    let activated = Activated { txn: id.clone(), session, finished: false, uptime: clock::uptime()?, since };
+    // Recorded before the rename: what is written after it decides nothing.
+    activated.write(cx)?;
+    cx.tell.step(&format!("switch {} to {}", story.settings.link, txn.release));
+    if txn.with_env {
+        environment::put(cx.state, &story, id, "new")?;
+    }
+    link::point(held.state(), &story.settings.link, id, "new", &txn.release)?;
+    drop(held);
+    Ok(Ok((txn, story, activated)))
+}

@@ -1,0 +1,55 @@
+//! Arm: no switch before the watchdog has proven, in its own context, that it could undo it.
+
+use std::thread;
+use std::time::Duration;
+
+use rollback_deploy_core::model::{Allow, Failure, TxnId, WatchdogKind};
+use rollback_deploy_core::wire::{Answer, Report};
+
+use super::cx::Cx;
+use super::store::names;
+use super::{clock, setup, watchdog};
+
+/// How long a watchdog may take to notice a change, in seconds.
+fn patience(kind: WatchdogKind) -> u64 {
+    match kind {
+        WatchdogKind::Systemd | WatchdogKind::Detached => 30,
+        WatchdogKind::Crontab => 90,
+    }
+}
+
+/// Waits for the watchdog's tick; starts a detached watchdog where there is no other.
+pub fn arm(cx: Cx<'_>, id: &TxnId) -> Answer {
+    armed(cx, id).unwrap_or_else(Answer::Refused)
+}
+
+fn armed(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
+    if let Err(answer) = super::own(cx, id)? {
+        return Ok(answer);
+    }
+    let kind = setup::installed(cx.state.root()).unwrap_or(WatchdogKind::Detached);
+    if kind == WatchdogKind::Detached {
+        watchdog::detach(cx)?;
+    }
+    let limit = clock::uptime()?.0.saturating_add(patience(kind));
+    loop {
+        let tick = cx.state.read(names::TICK).ok().flatten();
+        if let Some(tick) = tick.filter(|tick| tick.get("txn") == Some(id.as_str())) {
+            let watchdog = [WatchdogKind::Systemd, WatchdogKind::Crontab]
+                .into_iter()
+                .find(|kind| tick.get("watchdog") == Some(kind.word()))
+                .unwrap_or(WatchdogKind::Detached);
+            return Ok(Answer::Done(Box::new(Report::Armed { watchdog })));
+        }
+        if let Err(answer) = super::own(cx, id)? {
+            return Ok(answer);
+        }
+        if clock::uptime()?.0 > limit || cx.tell.cancelled() {
+            return Err(Failure::refused(format!("the watchdog ({}) did not say that it could undo this change", kind.word()))
+                .on_host(cx.state.root())
+                .hint("On the host, `journalctl -u 'rollback-deploy-*'` shows why; `rollback-deploy setup --check` shows what is missing.")
+                .hint(format!("Without a watchdog that survives a restart: allow: {}.", Allow::WeakWatchdog)));
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,196 @@
+//! Opens a change: everything that confirm and abort will need is created now, then the intent is published.
+
+use std::io;
+
+use rollback_deploy_core::model::{Allow, Failure, Operation, Record, ReleaseState, SchemaVerdict, SharedPath, Txn, Uptime};
+use rollback_deploy_core::wire::act::Holder;
+use rollback_deploy_core::wire::{Answer, Intent, Report};
+
+use super::cx::Cx;
+use super::state::{Held, Taken, explain};
+use super::store::{self, OpenTxn, names};
+use super::{abort, clock, environment, link, recover};
+
+/// Opens a change.
+pub fn begin(cx: Cx<'_>, intent: &Intent) -> Answer {
+    match open(cx, intent) {
+        Ok(answer) => answer,
+        Err(failure) => Answer::Refused(failure),
+    }
+}
+
+fn open(cx: Cx<'_>, intent: &Intent) -> Result<Answer, Failure> {
+    // What an earlier change left is settled first; a rollback does not wait for somebody else's deploy.
+    let mut preempted = None;
+    loop {
+        match store::open(cx.state) {
+            OpenTxn::Nothing => break,
+            OpenTxn::Pending(txn) if txn.id == intent.txn => return Ok(begun(cx, &txn, None)),
+            OpenTxn::Pending(txn) if store::remaining(cx.state, &txn).is_some() => {
+                if !(intent.operation == Operation::Rollback && txn.operation == Operation::Deploy) {
+                    return Ok(Answer::Busy(holder(cx, &txn)));
+                }
+                cx.tell.step(&format!("undo the open deploy of {} first", txn.release));
+                let why = format!("a rollback by {} came first", intent.by);
+                preempted = Some(abort::preempt(cx, &txn, &why)?);
+            }
+            OpenTxn::Pending(_) | OpenTxn::Aborting(_) | OpenTxn::Torn { .. } => {
+                recover::settle(cx)?;
+            }
+        }
+    }
+    if store::was_confirmed(cx.state, &intent.txn) {
+        return match store::confirmed(cx.state)? {
+            Some(txn) if txn.id == intent.txn => Ok(Answer::Done(Box::new(Report::Confirmed(store::proven_now(cx.state, &txn)?)))),
+            _ => Err(Failure::refused("this change was confirmed, and replaced by a later one")),
+        };
+    }
+    if let Some(ending) = super::ending::last(cx.state).filter(|ending| ending.txn == intent.txn) {
+        return Ok(Answer::Undone(ending));
+    }
+
+    let held = cx.state.lock()?;
+    if let OpenTxn::Pending(txn) = store::open(cx.state) {
+        return Ok(Answer::Busy(holder(cx, &txn)));
+    }
+    let txn = prepare(cx, &held, intent)?;
+    let text = txn.to_record().to_text();
+    match held.publish(names::PENDING, &text) {
+        Ok(Taken::Ours) => Ok(begun(cx, &txn, preempted)),
+        Ok(Taken::Theirs) => match store::open(cx.state) {
+            OpenTxn::Pending(other) => Ok(Answer::Busy(holder(cx, &other))),
+            _ => Err(Failure::refused("another change began at the same moment").hint("Try again.")),
+        },
+        Err(error) => Err(explain("the change cannot be recorded", &cx.state.path(names::PENDING), &error)),
+    }
+}
+
+fn begun(cx: Cx<'_>, txn: &Txn, preempted: Option<rollback_deploy_core::model::Ending>) -> Answer {
+    let settles_in = store::remaining(cx.state, txn).unwrap_or(rollback_deploy_core::model::Seconds(0));
+    Answer::Done(Box::new(Report::Begun { previous: txn.previous.clone(), settles_in, preempted }))
+}
+
+/// Who holds the host.
+pub fn holder(cx: Cx<'_>, txn: &Txn) -> Holder {
+    Holder {
+        txn: txn.id.clone(),
+        operation: txn.operation,
+        release: txn.release.clone(),
+        by: txn.by.clone(),
+        at: txn.at.clone(),
+        settles_in: store::remaining(cx.state, txn).unwrap_or(rollback_deploy_core::model::Seconds(0)),
+    }
+}
+
+/// Everything that confirm and abort will need, made now: afterwards both are renames of names that exist.
+fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure> {
+    let state = cx.state;
+    let story = store::story(state, &intent.release)?;
+    let settings = &story.settings;
+    usable(cx, intent)?;
+    let confirmed = store::confirmed(state)?;
+    check_drift(cx, intent, confirmed.as_ref(), &settings.link)?;
+    if intent.schema == SchemaVerdict::OneWay && !intent.allow.contains(&Allow::OneWay) {
+        return Err(Failure::liftable(Allow::OneWay, "the migration cannot be undone: the old release could not run any more"));
+    }
+
+    let broken = |name: &str, error: &io::Error| explain("the way back cannot be prepared", &state.path(name), error);
+    if let Some(txn) = &confirmed {
+        let name = names::history(&txn.id);
+        held.link(names::CONFIRMED, &name).map_err(|error| broken(&name, &error))?;
+        link::make_ready(state, &settings.link, &intent.txn, "old", &txn.release)?;
+    }
+    link::make_ready(state, &settings.link, &intent.txn, "new", &intent.release)?;
+    let spares = [
+        ("spare.bad", ReleaseState::Bad { why: "it failed here; the disk was too full to say how".into(), txn: intent.txn.to_string() }),
+        ("spare.interrupted", ReleaseState::Interrupted { why: "its change was undone; the disk was too full to say why".into() }),
+    ];
+    for (name, spare) in spares {
+        held.put(name, &spare.to_record()).map_err(|error| broken(name, &error))?;
+    }
+    environment::keep(state, &story)?;
+    if intent.with_env {
+        environment::make_ready(state, &story, &intent.txn)?;
+    }
+    for name in [names::LEASE, names::HELD, names::TICK, names::ACTIVATED, names::MIGRATION, names::REASON] {
+        held.remove(name).map_err(|error| broken(name, &error))?;
+    }
+
+    let now = clock::uptime()?;
+    Ok(Txn {
+        id: intent.txn.clone(),
+        seq: store::next_seq(state),
+        operation: intent.operation,
+        release: intent.release.clone(),
+        previous: confirmed.map(|txn| txn.release),
+        on_expiry: intent.on_expiry,
+        schema: intent.schema,
+        boot: clock::boot(),
+        deadline: now.plus(intent.window),
+        hard_limit: Uptime(now.0.saturating_add(intent.hard_limit.0)),
+        with_env: intent.with_env,
+        agent: cx.session.digest.clone(),
+        by: intent.by.clone(),
+        at: clock::wall(),
+    })
+}
+
+/// Only a complete release may be switched to; a bad or unproven target of a rollback needs a word of its own.
+fn usable(cx: Cx<'_>, intent: &Intent) -> Result<(), Failure> {
+    let (state, id) = (cx.state, &intent.release);
+    if !store::folder(state, id).is_dir() {
+        return Err(Failure::refused(format!("the folder of release {id} is gone")).on_host(store::folder(state, id).display()));
+    }
+    match store::release_state(state, id) {
+        ReleaseState::Building => Err(Failure::refused(format!("release {id} is not completely staged"))),
+        ReleaseState::Bad { why, .. } if !intent.allow.contains(&Allow::KnownBad) => {
+            Err(Failure::liftable(Allow::KnownBad, format!("release {id} failed here before: {why}")))
+        }
+        _ if intent.operation == Operation::Rollback && !intent.allow.contains(&Allow::Unproven) => {
+            match store::releases(state).into_iter().find(|row| row.id == *id) {
+                Some(row) if row.proven => Ok(()),
+                _ => Err(Failure::liftable(Allow::Unproven, format!("release {id} was never confirmed on this host"))),
+            }
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Drift stops here and is explained; never guessed.
+fn check_drift(cx: Cx<'_>, intent: &Intent, confirmed: Option<&Txn>, at: &rollback_deploy_core::model::AbsPath) -> Result<(), Failure> {
+    let now = link::read(cx.state, at.as_path());
+    match (confirmed, &now) {
+        (_, link::Live::NotALink) => Err(link::not_a_link(at)),
+        (Some(txn), now) if now.release() == Some(&txn.release) => Ok(()),
+        (None, link::Live::Absent) => Ok(()),
+        _ if intent.allow.contains(&Allow::Drift) => Ok(()),
+        (confirmed, now) => Err(recover::drift(at, confirmed, now)),
+    }
+}
+
+/// The shared environment file of a release, if it has one.
+pub fn environment_file(settings: &rollback_deploy_core::model::Settings) -> Option<&rollback_deploy_core::model::RelPath> {
+    let file = settings.environment_file.as_ref()?;
+    settings.shared.iter().any(|shared| matches!(shared, SharedPath::File(path) if path == file)).then_some(file)
+}
+
+/// Extends the window of an open change, up to its hard limit.
+pub fn renew(cx: Cx<'_>, id: &rollback_deploy_core::model::TxnId, window: rollback_deploy_core::model::Seconds, name: &str) -> Answer {
+    let extended = (|| {
+        let held = cx.state.lock()?;
+        let txn = match super::own(cx, id)? {
+            Ok(txn) => txn,
+            Err(answer) => return Ok(answer),
+        };
+        let deadline = clock::uptime()?.plus(window);
+        let record = Record::new().with("txn", id).with("deadline", deadline.0).with("at", clock::wall());
+        // A full disk cannot extend: the deadline that stands is said instead.
+        if let Err(error) = held.put(name, &record) {
+            return Ok(Answer::Refused(explain("the window cannot be extended", &cx.state.path(name), &error)));
+        }
+        let settles_in = store::remaining(cx.state, &txn).unwrap_or(rollback_deploy_core::model::Seconds(0));
+        let report = if name == names::HELD { Report::Holding { settles_in } } else { Report::Renewed { settles_in } };
+        Ok(Answer::Done(Box::new(report)))
+    })();
+    extended.unwrap_or_else(Answer::Refused)
+}

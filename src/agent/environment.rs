@@ -1,0 +1,93 @@
+//! The environment file among the shared ones: each release keeps a copy of the one it was deployed with, 0600, so
+//! that a rollback can bring it back.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rollback_deploy_core::model::{AbsPath, Failure, Story, TxnId};
+use rustix::fs::{AtFlags, CWD, Mode};
+
+use super::begin::environment_file;
+use super::state::{State, explain};
+use super::store::names;
+
+/// The most that an environment file may hold, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+fn shared_path(root: &AbsPath, story: &Story) -> Option<PathBuf> {
+    environment_file(&story.settings).map(|file| root.as_path().join("shared").join(file.as_path()))
+}
+
+fn ready_path(shared: &Path, txn: &TxnId, which: &str) -> PathBuf {
+    let name = shared.file_name().and_then(|name| name.to_str()).unwrap_or("env");
+    shared.with_file_name(format!(".{name}.rollback-deploy.{txn}.{which}"))
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(LARGEST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Keeps a copy of today's environment file with a release that has none yet.
+///
+/// # Errors
+/// It cannot be read or the copy cannot be written.
+pub fn keep(state: &State, story: &Story) -> Result<(), Failure> {
+    let Some(shared) = shared_path(state.root(), story) else { return Ok(()) };
+    let name = names::environment(&story.id);
+    if state.has(&name) {
+        return Ok(());
+    }
+    let text = read(&shared).map_err(|error| explain("the environment file cannot be read", &shared, &error))?;
+    state.put_text(&name, &text).map_err(|error| explain("the environment file cannot be kept", &state.path(&name), &error))
+}
+
+/// Makes both ways ready beside the shared file: the release's own copy, and today's.
+///
+/// # Errors
+/// The release keeps no copy, or the files cannot be made.
+pub fn make_ready(state: &State, story: &Story, txn: &TxnId) -> Result<(), Failure> {
+    let Some(shared) = shared_path(state.root(), story) else {
+        return Err(Failure::refused(format!("release {} has no shared environment file to bring back", story.id))
+            .hint("Leave `with-env` out."));
+    };
+    let kept = state.read_text(&names::environment(&story.id)).ok().flatten();
+    let kept = kept.ok_or_else(|| Failure::refused(format!("no copy of the environment file of {} is kept here", story.id)))?;
+    let broken = |error: io::Error| explain("the environment file cannot be made ready", &shared, &error);
+    let today = read(&shared).map_err(broken)?;
+    let like = std::fs::metadata(&shared).map_err(broken)?;
+    for (which, text) in [("new", &kept), ("old", &today)] {
+        let path = ready_path(&shared, txn, which);
+        let _leftover = rustix::fs::unlinkat(CWD, &path, AtFlags::empty());
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path).map_err(broken)?;
+        // The app must be able to read it as before: same mode, same group where we may give it.
+        let _group = std::os::unix::fs::fchown(&file, None, Some(like.gid()));
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(like.mode() & 0o777)).map_err(|error| broken(error.into()))?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(broken)?;
+    }
+    Ok(())
+}
+
+/// Puts one of the two in place by a rename; done already when it is gone.
+///
+/// # Errors
+/// It is there and cannot be renamed.
+pub fn put(state: &State, story: &Story, txn: &TxnId, which: &str) -> Result<(), Failure> {
+    let Some(shared) = shared_path(state.root(), story) else { return Ok(()) };
+    match rustix::fs::renameat(CWD, &ready_path(&shared, txn, which), CWD, &shared) {
+        Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
+        Err(error) => Err(explain("the environment file cannot be put in place", &shared, &error.into())),
+    }
+}
+
+/// Takes what was made ready away; best effort.
+pub fn remove_ready(state: &State, story: &Story, txn: &TxnId) {
+    if let Some(shared) = shared_path(state.root(), story) {
+        for which in ["new", "old"] {
+            let _gone = rustix::fs::unlinkat(CWD, &ready_path(&shared, txn, which), AtFlags::empty());
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Questions to a host that change nothing: status, list, history, health, logs, what goes into a backup.
+
+use std::fs;
+
+use rollback_deploy_core::model::{AbsPath, Failure, ReleaseId, Service, Verdict};
+use rollback_deploy_core::wire::{Answer, Query, Report};
+
+use super::cx::Cx;
+use super::store::{self, names};
+use super::{logs, running};
+
+/// The most lines of history that one answer holds.
+const MOST_LINES: usize = 2000;
+
+/// Answers a question.
+pub fn ask(cx: Cx<'_>, query: &Query) -> Answer {
+    let answered = match query {
+        Query::Status => store::status(cx.state, live_link(cx).as_path()).map(Report::Status),
+        Query::List => Ok(Report::Releases(store::releases(cx.state))),
+        Query::History { limit } => history(cx, *limit),
+        Query::Health => health(cx),
+        Query::Logs(wanted) => logs::tell(cx, wanted).map(|()| Report::LogsEnded),
+        Query::Backup { release } => backup(cx, release),
+    };
+    answered.map_or_else(Answer::Refused, |report| Answer::Done(Box::new(report)))
+}
+
+/// The live link, as what runs (or is open) says; the usual place when nothing ever ran here.
+pub fn live_link(cx: Cx<'_>) -> AbsPath {
+    let confirmed = store::confirmed(cx.state).ok().flatten().map(|txn| txn.release);
+    let open = match store::open(cx.state) {
+        store::OpenTxn::Pending(txn) | store::OpenTxn::Aborting(txn) => Some(txn.release),
+        _ => None,
+    };
+    let story = confirmed.or(open).and_then(|id| store::story(cx.state, &id).ok());
+    let usual = || AbsPath::new(format!("{}/current", cx.state.root()));
+    story.map(|story| story.settings.link).or_else(|| usual().ok()).unwrap_or_else(|| cx.state.root().clone())
+}
+
+fn history(cx: Cx<'_>, limit: u32) -> Result<Report, Failure> {
+    let path = cx.state.root().as_path().join("deploy.log");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(super::state::explain("the history cannot be read", &path, &error)),
+    };
+    let most = usize::try_from(limit).unwrap_or(MOST_LINES).min(MOST_LINES);
+    Ok(Report::History(text.lines().rev().take(most).map(str::to_owned).collect()))
+}
+
+/// The checks of what is confirmed, asked now.
+fn health(cx: Cx<'_>) -> Result<Report, Failure> {
+    let txn = store::confirmed(cx.state)?.ok_or_else(|| {
+        Failure::refused("nothing was ever confirmed on this host, so there is nothing to ask about")
+            .hint("Deploy a first release.")
+    })?;
+    let story = store::story(cx.state, &txn.release)?;
+    let cancelled = || cx.tell.cancelled();
+    let results = running::check_once(cx, &story, None);
+    let results = if results.iter().all(|result| result.verdict == Verdict::Pass) || cancelled() {
+        results
+    } else {
+        // A single look may fall into a restart: asked again, with the time each check may take.
+        running::check(cx, &story, None, &cancelled)
+    };
+    Ok(Report::Checked(results))
+}
+
+/// The release's record, manifest, units and web-server files, and the version before it; nothing from `shared/`.
+fn backup(cx: Cx<'_>, id: &ReleaseId) -> Result<Report, Failure> {
+    let story = store::story(cx.state, id)?;
+    let (mut files, mut missing) = (Vec::new(), Vec::new());
+    for (name, at) in [(names::story(id), "release"), (names::state(id), "release.state"), (names::manifest(id), "manifest")] {
+        match cx.state.read_text(&name) {
+            Ok(Some(text)) => files.push((at.to_owned(), text)),
+            Ok(None) => missing.push(format!("{name}: it is not there")),
+            Err(error) => missing.push(format!("{name}: {error}")),
+        }
+    }
+    for service in &story.settings.services {
+        let Service::Systemd { unit, .. } = service else { continue };
+        let paths = crate::ask::unit::UnitState::of(unit).map(|state| {
+            let one = state.get("FragmentPath").to_owned();
+            let more = state.get("DropInPaths").split_whitespace().map(str::to_owned);
+            std::iter::once(one).chain(more).collect::<Vec<_>>()
+        });
+        for path in paths.unwrap_or_default().into_iter().filter(|path| !path.is_empty()) {
+            add_file(&path, "systemd", &mut files, &mut missing);
+        }
+    }
+    for folder in ["/etc/nginx/sites-enabled", "/etc/nginx/conf.d"] {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            add_file(&entry.path().display().to_string(), "nginx", &mut files, &mut missing);
+        }
+    }
+    let confirmed = store::confirmed(cx.state)?;
+    let previous = confirmed.filter(|txn| txn.release == *id).and_then(|txn| txn.previous);
+    Ok(Report::Backup { previous, files, missing })
+}
+
+fn add_file(path: &str, below: &str, files: &mut Vec<(String, String)>, missing: &mut Vec<String>) {
+    match fs::read_to_string(path) {
+        Ok(text) if text.len() <= 256 * 1024 => {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            files.push((format!("{below}/{name}"), text));
+        }
+        Ok(_) => missing.push(format!("{path}: it is larger than 256 KiB")),
+        Err(error) => missing.push(format!("{path}: {error}")),
+    }
+}

@@ -1,0 +1,153 @@
+//! Settles what an earlier run left: an expired change by its own rule, an undo from the top, rubbish. Drift is
+//! explained, never guessed.
+
+use rollback_deploy_core::model::{
+    AbsPath, Allow, Ending, Failure, OnExpiry, Record, ReleaseId, ReleaseState, SchemaVerdict, Seconds, Txn, Verdict,
+};
+use rollback_deploy_core::wire::act::Fault;
+use rollback_deploy_core::wire::{Answer, Report};
+
+use super::activate::Activated;
+use super::cx::Cx;
+use super::state::explain;
+use super::store::{self, OpenTxn, names};
+use super::{abort, clock, confirm, link, running, stage};
+use crate::ask::Since;
+
+/// How long a one-way change that is healthy but was never confirmed waits for a person.
+const HOLD: Seconds = Seconds(24 * 3600);
+
+/// Settles everything that can be settled without a person.
+pub fn recover(cx: Cx<'_>, allow: &[Allow]) -> Answer {
+    let recovered = (|| {
+        let ending = settle(cx)?;
+        let rubbish = collect_rubbish(cx)?;
+        if !allow.contains(&Allow::Drift)
+            && let Some(txn) = store::confirmed(cx.state)?
+            && store::open(cx.state) == OpenTxn::Nothing
+        {
+            let story = store::story(cx.state, &txn.release)?;
+            let live = link::read(cx.state, story.settings.link.as_path());
+            if live.release() != Some(&txn.release) {
+                return Err(drift(&story.settings.link, Some(&txn), &live));
+            }
+        }
+        Ok(Answer::Done(Box::new(Report::Recovered { ending, rubbish })))
+    })();
+    recovered.unwrap_or_else(Answer::Refused)
+}
+
+/// What to say of a link that is not where it should be.
+#[must_use]
+pub fn drift(at: &AbsPath, confirmed: Option<&Txn>, live: &link::Live) -> Failure {
+    let what = match confirmed {
+        Some(txn) => format!("somebody moved the live link by hand: it should lead to {}, but {}", txn.release, live.words()),
+        None => format!("something stands where the live link shall be: {}", live.words()),
+    };
+    let back = confirmed.map(|txn| format!("To take the change by hand back: `ln -sfn releases/{} {at}` on the host.", txn.release));
+    let failure = Failure::liftable(Allow::Drift, what).on_host(at);
+    back.into_iter().fold(failure, Failure::hint)
+}
+
+/// Finishes an undo; expires a change whose time is over or whose host restarted. An open change with time left is
+/// left alone.
+///
+/// # Errors
+/// It could not be settled now; it can be tried again.
+pub fn settle(cx: Cx<'_>) -> Result<Option<Ending>, Failure> {
+    match store::open(cx.state) {
+        OpenTxn::Nothing => Ok(None),
+        OpenTxn::Aborting(_) => abort::finish(cx).map(Some),
+        OpenTxn::Pending(txn) if store::remaining(cx.state, &txn).is_some() => Ok(None),
+        OpenTxn::Pending(txn) => expire(cx, &txn),
+        OpenTxn::Torn { name, why } => torn(cx, name, &why).map(|()| None),
+    }
+}
+
+/// The deadline is over, or the host restarted: the change's own rule decides.
+fn expire(cx: Cx<'_>, txn: &Txn) -> Result<Option<Ending>, Failure> {
+    let why = match clock::boot().same(&txn.boot) {
+        rollback_deploy_core::model::SameBoot::No => "the host restarted before anyone confirmed it",
+        _ => "nobody confirmed it in time",
+    };
+    let one_way = txn.schema == SchemaVerdict::OneWay && store::migration_begun(cx.state, txn);
+    let live = store::story(cx.state, &txn.release)
+        .is_ok_and(|story| link::read(cx.state, story.settings.link.as_path()).release() == Some(&txn.release));
+    if (txn.on_expiry == OnExpiry::Keep || one_way) && live {
+        if target_passes(cx, txn) {
+            if one_way && txn.on_expiry == OnExpiry::Undo {
+                return hold(cx, txn).map(|()| None);
+            }
+            return keep(cx, txn).map(|()| None);
+        }
+        return abort::undo(cx, txn, &format!("{why}, and its checks do not pass"), Fault::World).map(Some);
+    }
+    abort::undo(cx, txn, why, Fault::World).map(Some)
+}
+
+/// Whether what is live now passes its checks; its services are started when they do not run (after a restart).
+fn target_passes(cx: Cx<'_>, txn: &Txn) -> bool {
+    let Ok(story) = store::story(cx.state, &txn.release) else { return false };
+    let switched = Activated::read(cx, &txn.id).map(|activated| activated.since);
+    let passes = || running::check(cx, &story, switched.as_ref(), &|| false).iter().all(|result| result.verdict == Verdict::Pass);
+    if passes() {
+        return true;
+    }
+    let Some(switched) = switched else { return false };
+    running::activate(cx, &story, &switched, &|| false).is_ok() && passes()
+}
+
+/// Nobody confirmed a rollback, and its target passes: keep what works.
+fn keep(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
+    let held = cx.state.lock()?;
+    match store::open(cx.state) {
+        OpenTxn::Pending(open) if open.id == txn.id => confirm::permanent(cx, &held, txn, "kept by the watchdog: its checks pass"),
+        _ => Ok(()),
+    }
+}
+
+/// A one-way change is healthy but nobody confirmed it: it waits for a person.
+fn hold(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
+    let held = cx.state.lock()?;
+    let deadline = clock::uptime()?.plus(HOLD);
+    let record = Record::new().with("txn", &txn.id).with("deadline", deadline.0).with("why", "the database moved one way");
+    held.put(names::HELD, &record).map_err(|error| explain("the change cannot be held", &cx.state.path(names::HELD), &error))
+}
+
+/// A record that cannot be read is as good as expired. Which release it named is not known: what is confirmed runs.
+fn torn(cx: Cx<'_>, name: &'static str, why: &str) -> Result<(), Failure> {
+    let _step = super::step::take_for_undo(cx)?;
+    let held = cx.state.lock()?;
+    if let Some(txn) = store::confirmed(cx.state)? {
+        let story = store::story(cx.state, &txn.release)?;
+        if link::read(cx.state, story.settings.link.as_path()).release() != Some(&txn.release) {
+            link::make_ready(cx.state, &story.settings.link, &txn.id, "old", &txn.release)?;
+            link::point(cx.state, &story.settings.link, &txn.id, "old", &txn.release)?;
+            let switched = Since::now(&story.settings.checks, cx.state.root(), story.settings.link.as_path());
+            running::activate(cx, &story, &switched, &|| false)?;
+        }
+    }
+    held.rename(name, "torn").map_err(|error| explain("a torn record cannot be put aside", &cx.state.path(name), &error))?;
+    cx.state.log_line(&format!("the record {name} could not be read ({why}); what was confirmed runs"));
+    Ok(())
+}
+
+/// Rubbish: folders with our own `building` record whose stage lock is free.
+fn collect_rubbish(cx: Cx<'_>) -> Result<Vec<ReleaseId>, Failure> {
+    let mut gone = Vec::new();
+    for name in cx.state.names("releases").unwrap_or_default() {
+        let Some(id) = name.strip_suffix(".state").and_then(|id| ReleaseId::new(id).ok()) else { continue };
+        if store::release_state(cx.state, &id) != ReleaseState::Building {
+            continue;
+        }
+        let lock = cx.state.try_lock(&names::stage(&id));
+        let Ok(Some(lock)) = lock else { continue };
+        // Staged between our look and the lock: not rubbish.
+        if store::release_state(cx.state, &id) == ReleaseState::Building && stage::remove_release(cx.state, &id) {
+            cx.state.forget(&names::stage(&id));
+            gone.push(id);
+        }
+        drop(lock);
+    }
+    Ok(gone)
+}

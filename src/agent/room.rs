@@ -1,0 +1,46 @@
+//! Room on the root's file system: refused early, with the figures.
+
+use rollback_deploy_core::model::facts::Room;
+use rollback_deploy_core::model::{Failure, Manifest};
+
+use super::state::State;
+
+/// Kept free for records, evidence and everybody else, in bytes.
+const RESERVE_BYTES: u64 = 32 << 20;
+/// Kept free for records, in inodes.
+const RESERVE_INODES: u64 = 256;
+
+/// What is free.
+#[must_use]
+pub fn free(state: &State) -> Room {
+    let Ok(stat) = rustix::fs::fstatvfs(state.root_fd()) else { return Room::default() };
+    // Some file systems (btrfs) do not count inodes and say 0 of 0.
+    Room { bytes: stat.f_bavail.saturating_mul(stat.f_frsize), inodes: (stat.f_files > 0).then_some(stat.f_favail) }
+}
+
+/// Refuses a release for which there is no room.
+///
+/// # Errors
+/// There is not enough, with what is needed and what is free.
+pub fn check_for(state: &State, manifest: &Manifest) -> Result<(), Failure> {
+    let room = free(state);
+    let bytes = manifest.bytes() + manifest.bytes() / 10 + RESERVE_BYTES;
+    if room.bytes < bytes {
+        return Err(Failure::refused(format!("the disk is too full: {} MiB are needed, {} MiB are free", mib(bytes), mib(room.bytes)))
+            .on_host(state.root())
+            .hint("Free some room (`df -h`), lower `keep:`, or run `rollback-deploy prune`."));
+    }
+    let inodes = manifest.inodes() + RESERVE_INODES;
+    match room.inodes {
+        Some(free) if free < inodes => {
+            Err(Failure::refused(format!("too few inodes: {inodes} are needed, {free} are free"))
+                .on_host(state.root())
+                .hint("Remove small files (`df -i`), lower `keep:`, or run `rollback-deploy prune`."))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn mib(bytes: u64) -> u64 {
+    bytes.div_ceil(1 << 20)
+}

@@ -1,0 +1,148 @@
+//! What runs: the bridge from a change to services, proof and checks. Every question goes by the release's own record.
+
+use std::path::PathBuf;
+
+use rollback_deploy_core::model::{CheckFrom, CheckResult, Failure, LogSource, ReleaseId, Service, Settings, Story, TxnId};
+
+use super::cx::Cx;
+use super::privileged::Privileged;
+use super::services::{self, ServiceCx};
+use super::{migrate, store};
+use crate::ask::{self, Hands as _, Place, Since};
+
+/// The surroundings of a release's services.
+struct Release {
+    folder: PathBuf,
+    hands: Privileged,
+}
+
+impl Release {
+    fn of(cx: Cx<'_>, story: &Story) -> Self {
+        Self { folder: store::folder(cx.state, &story.id), hands: Privileged::new(&story.settings.app) }
+    }
+
+    fn services<'a>(&'a self, story: &'a Story, since: Option<&'a Since>, cancelled: &'a dyn Fn() -> bool) -> ServiceCx<'a> {
+        ServiceCx {
+            settings: &story.settings,
+            release_dir: &self.folder,
+            version: story.info.version.as_str(),
+            since,
+            hands: &self.hands,
+            cancelled,
+        }
+    }
+
+    fn place<'a>(&'a self, cx: &Cx<'a>, story: &'a Story, since: Option<&'a Since>) -> Place<'a> {
+        Place { root: cx.state.root(), live: &self.folder, version: story.info.version.as_str(), since, hands: &self.hands }
+    }
+}
+
+/// Lets the services of a release take it.
+///
+/// # Errors
+/// A service does not start; what it said.
+pub fn activate(cx: Cx<'_>, story: &Story, since: &Since, cancelled: &dyn Fn() -> bool) -> Result<(), Failure> {
+    let release = Release::of(cx, story);
+    services::activate(&release.services(story, Some(since), cancelled), &mut |step| cx.tell.step(step))
+}
+
+/// Proves that what runs is this release; how, is named in each result.
+#[must_use]
+pub fn prove(cx: Cx<'_>, story: &Story, since: &Since, cancelled: &dyn Fn() -> bool) -> Vec<CheckResult> {
+    let release = Release::of(cx, story);
+    services::prove(&release.services(story, Some(since), cancelled))
+}
+
+/// Asks the release's checks on this host; without any, whether its services are steady.
+#[must_use]
+pub fn check(cx: Cx<'_>, story: &Story, since: Option<&Since>, cancelled: &dyn Fn() -> bool) -> Vec<CheckResult> {
+    let release = Release::of(cx, story);
+    let place = release.place(&cx, story, since);
+    let checks: Vec<_> = story.settings.checks.iter().filter(|check| check.from == CheckFrom::Host).collect();
+    if checks.is_empty() {
+        return services::steady(&release.services(story, since, cancelled));
+    }
+    checks.into_iter().map(|check| ask::ask(check, &place, cancelled)).collect()
+}
+
+/// Asks each check once, without waiting for it to pass.
+#[must_use]
+pub fn check_once(cx: Cx<'_>, story: &Story, since: Option<&Since>) -> Vec<CheckResult> {
+    check(cx, story, since, &|| true)
+}
+
+/// Stops the services of a release: the undo of a first deploy. What does not stop is told, not waited for.
+pub fn stop(cx: Cx<'_>, story: &Story) {
+    let release = Release::of(cx, story);
+    if let Err(failure) = services::stop(&release.services(story, None, &|| false)) {
+        tracing::warn!(what = %failure.what, "a service does not stop");
+    }
+}
+
+/// Stops services that only the new release has.
+pub fn stop_only_in(cx: Cx<'_>, new: &Story, old: &Story) {
+    let mut only = new.clone();
+    only.settings.services.retain(|service| !old.settings.services.iter().any(|kept| kept.name() == service.name()));
+    if !only.settings.services.is_empty() {
+        stop(cx, &only);
+    }
+}
+
+/// What would stop these services from being changed.
+#[must_use]
+pub fn obstacles(cx: Cx<'_>, settings: &Settings) -> Vec<Failure> {
+    services::inspect(settings, &Privileged::new(&settings.app), cx.state.root())
+}
+
+/// Whether a process of a live service still runs from a release that looks unused.
+#[must_use]
+pub fn used_in_services(cx: Cx<'_>, id: &ReleaseId) -> Option<String> {
+    let live = store::confirmed(cx.state).ok().flatten()?;
+    let story = store::story(cx.state, &live.release).ok()?;
+    let hands = Privileged::new(&story.settings.app);
+    story.settings.services.iter().find_map(|service| {
+        let Service::Systemd { unit, .. } = service else { return None };
+        match hands.processes(unit) {
+            Ok(processes) => processes
+                .iter()
+                .find(|process| process.releases.iter().any(|release| release == id.as_str()))
+                .map(|process| format!("process {} of {} still runs from it", process.pid, unit.full())),
+            // Cannot be read = in use.
+            Err(failure) => Some(format!("whether {} still uses it cannot be read: {}", unit.full(), failure.what)),
+        }
+    })
+}
+
+/// Removes what another user left in a release's folder, through the root face.
+#[must_use]
+pub fn prune_as_root(cx: Cx<'_>, id: &ReleaseId) -> bool {
+    let Ok(Some(live)) = store::confirmed(cx.state) else { return false };
+    let Ok(story) = store::story(cx.state, &live.release) else { return false };
+    Privileged::new(&story.settings.app).prune(id).is_ok()
+}
+
+/// What can be saved of a release before it is stopped: logs of its services, answers of its checks.
+#[must_use]
+pub fn evidence(cx: Cx<'_>, story: &Story, txn: &TxnId) -> Vec<(String, String)> {
+    let release = Release::of(cx, story);
+    let mut parts = Vec::new();
+    for service in &story.settings.services {
+        if let Service::Systemd { unit, .. } = service {
+            let journal = release.hands.journal(unit, None, 200).unwrap_or_else(|failure| failure.what);
+            parts.push((format!("journal/{}.txt", unit.full()), journal));
+        }
+    }
+    for check in &story.settings.checks {
+        if let rollback_deploy_core::model::Question::Errors { log: LogSource::File(file), .. } = &check.question {
+            let text = std::fs::read_to_string(release.folder.join(file)).unwrap_or_else(|error| error.to_string());
+            parts.push((format!("files/{}.txt", file.trim_start_matches('/').replace('/', "_")), text));
+        }
+    }
+    let answers: String = check_once(cx, story, None)
+        .iter()
+        .map(|result| format!("{} {}: {} {}\n", result.word, result.subject, result.verdict.word(), result.saw.expose()))
+        .collect();
+    parts.push(("checks.txt".to_owned(), answers));
+    parts.extend(migrate::log_of(cx.state, txn).map(|log| ("migration.txt".to_owned(), log)));
+    parts
+}

@@ -1,0 +1,116 @@
+//! The agent's loop: a request, its answer, the next one; until the controller is gone.
+
+use std::io::Read;
+use std::process::ExitCode;
+
+use rollback_deploy_core::model::{AbsPath, CheckResult, Failure, Foreign};
+use rollback_deploy_core::wire::{Act, Answer, FromAgent, Hello, Report, Request};
+
+use super::cx::{Cx, Session, Tell};
+use super::stage::Incoming;
+use super::state::State;
+use super::store::names;
+use super::wire_end::WireEnd;
+use super::{abort, activate, arm, begin, confirm, inspect, migrate, prune, query, recover, running, setup, stage, store};
+
+/// Speaks with the controller through the channel.
+struct Voice<'a>(&'a WireEnd);
+
+impl Tell for Voice<'_> {
+    fn step(&self, what: &str) {
+        self.0.tell(FromAgent::Step(what.to_owned()));
+    }
+    fn said(&self, line: Foreign) {
+        self.0.tell(FromAgent::Said(line));
+    }
+    fn checked(&self, result: &CheckResult) {
+        self.0.tell(FromAgent::Checked(result.clone()));
+    }
+    fn progress(&self, done: u64, all: u64) {
+        self.0.tell(FromAgent::Progress { done, all });
+    }
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
+}
+
+impl Incoming for &WireEnd {
+    fn need(&mut self, entries: Vec<u32>) -> Box<dyn Read + '_> {
+        self.tell(FromAgent::Need(entries));
+        Box::new(self.pieces())
+    }
+}
+
+/// Serves one connection.
+#[must_use]
+pub fn serve(root: &AbsPath, session: &Session, hello: Hello) -> ExitCode {
+    let wire = WireEnd::start(hello, session.digest.clone());
+    // Permissions are ours to say, whatever the login shell thought.
+    let _before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    while let Some((id, request)) = wire.next() {
+        let answer = match State::open(root) {
+            Ok(state) => {
+                let voice = Voice(&wire);
+                perform(Cx { state: &state, tell: &voice, session }, &request, &mut &wire)
+            }
+            Err(failure) => Answer::Refused(failure),
+        };
+        wire.answer(id, answer);
+    }
+    wire.finish();
+    ExitCode::SUCCESS
+}
+
+/// Carries out one request.
+pub fn perform(cx: Cx<'_>, request: &Request, incoming: &mut dyn Incoming) -> Answer {
+    match request {
+        Request::Act(act) => perform_act(cx, act, incoming),
+        Request::Confirm(proof) => confirm::confirm(cx, proof),
+        Request::Ask(query) => query::ask(cx, query),
+        Request::Setup(request) => match setup::run(request, &mut |step| cx.tell.step(step)) {
+            Ok(steps) => Answer::Done(Box::new(Report::Setup(steps))),
+            Err(failure) => Answer::Refused(failure),
+        },
+    }
+}
+
+fn perform_act(cx: Cx<'_>, act: &Act, incoming: &mut dyn Incoming) -> Answer {
+    match act {
+        Act::Inspect(settings) => match inspect::inspect(cx, settings) {
+            Ok(facts) => Answer::Done(Box::new(Report::Facts(facts))),
+            Err(failure) => Answer::Refused(failure),
+        },
+        Act::Recover { allow } => recover::recover(cx, allow),
+        Act::Prepare(staging) => match stage::stage(cx, staging, incoming) {
+            Ok(staged) => Answer::Done(Box::new(Report::Staged(staged))),
+            Err(failure) => Answer::Failed(failure),
+        },
+        Act::Begin(intent) => begin::begin(cx, intent),
+        Act::Arm(id) => arm::arm(cx, id),
+        Act::Migrate(id) => migrate::migrate(cx, id),
+        Act::Activate(id) => activate::activate(cx, id),
+        Act::Verify(id) => verify(cx, id).unwrap_or_else(Answer::Failed),
+        Act::Renew { txn, window } => begin::renew(cx, txn, *window, names::LEASE),
+        Act::Hold { txn, window } => begin::renew(cx, txn, *window, names::HELD),
+        Act::Abort { txn, why, fault } => abort::abort(cx, txn.as_ref(), why, *fault),
+        Act::Prune { keep } => prune::prune(cx, *keep),
+    }
+}
+
+/// Asks the checks of an open change's release.
+fn verify(cx: Cx<'_>, id: &rollback_deploy_core::model::TxnId) -> Result<Answer, Failure> {
+    let txn = match super::own(cx, id)? {
+        Ok(txn) => txn,
+        Err(answer) => return Ok(answer),
+    };
+    let Some(activated) = activate::Activated::read(cx, id) else {
+        return Ok(Answer::Refused(Failure::refused("the release of this change was not activated yet")));
+    };
+    let story = store::story(cx.state, &txn.release)?;
+    let cancelled = || cx.tell.cancelled() || !super::is_open(cx, id);
+    let results = running::check(cx, &story, Some(&activated.since), &cancelled);
+    for result in &results {
+        cx.tell.checked(result);
+    }
+    Ok(Answer::Done(Box::new(Report::Checked(results))))
+}

@@ -1,0 +1,148 @@
+//! What outlives a release: files (`.env`) are linked before the build, folders (`logs/`) after it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rollback_deploy_core::model::{AbsPath, Entry, EntryKind, Failure, Manifest, RelPath, Settings, SharedPath};
+
+use crate::agent::state::explain;
+
+fn shared_folder(root: &AbsPath) -> PathBuf {
+    root.as_path().join("shared")
+}
+
+/// Refuses before anything is written: a shared file that is missing, content tracked at a shared path.
+pub(super) fn check_before(root: &AbsPath, settings: &Settings, manifest: &Manifest) -> Result<(), Failure> {
+    missing_files(root, settings).into_iter().next().map_or(Ok(()), Err)?;
+    for shared in &settings.shared {
+        let path = shared.path();
+        let tracked = |entry: &&Entry| entry.path.is_within(path) && entry.kind != EntryKind::Folder;
+        let Some(entry) = manifest.entries().iter().find(tracked) else { continue };
+        match shared {
+            SharedPath::Folder { seed: true, .. } => {}
+            _ => {
+                return Err(Failure::refused(format!("the release brings {}, but {path} is shared", entry.path))
+                    .on_host(shared_folder(root).join(path.as_path()).display())
+                    .hint(format!(
+                        "Take {path} out of the repository (or exclude it); or, for a folder whose first content shall come \
+                         from the release, write `- {{ path: {path}/, seed: once }}`."
+                    )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The shared files that a person has to put there first.
+pub(in crate::agent) fn missing_files(root: &AbsPath, settings: &Settings) -> Vec<Failure> {
+    let files = settings.shared.iter().filter_map(|shared| match shared {
+        SharedPath::File(path) => Some(path),
+        SharedPath::Folder { .. } => None,
+    });
+    files
+        .map(|path| shared_folder(root).join(path.as_path()))
+        .filter(|path| !path.is_file())
+        .map(|path| {
+            Failure::refused("a shared file is missing").on_host(path.display()).hint(format!(
+                "Put it there, readable for the app: `install -D -m 640 /dev/stdin {}`; it is linked into every release.",
+                path.display()
+            ))
+        })
+        .collect()
+}
+
+/// The text of a link from a release to `shared/`.
+fn text(path: &RelPath) -> PathBuf {
+    // releases/ID/a/b → ../../../shared/a/b: two up to the root, one more for each folder on the way.
+    let ups = 2 + path.as_str().matches('/').count();
+    let mut text: PathBuf = std::iter::repeat_n("..", ups).collect();
+    text.push("shared");
+    text.push(path.as_path());
+    text
+}
+
+fn link(release: &Path, path: &RelPath) -> Result<(), Failure> {
+    let at = release.join(path.as_path());
+    let broken = |error: &io::Error| explain("a shared path cannot be linked", &at, error);
+    if let Some(parent) = at.parent() {
+        fs::create_dir_all(parent).map_err(|error| broken(&error))?;
+    }
+    std::os::unix::fs::symlink(text(path), &at).map_err(|error| broken(&error))
+}
+
+/// Links the shared files.
+pub(super) fn link_files(root: &AbsPath, release: &Path, settings: &Settings) -> Result<(), Failure> {
+    settings.shared.iter().try_for_each(|shared| match shared {
+        SharedPath::File(path) => {
+            let target = shared_folder(root).join(path.as_path());
+            if !target.is_file() {
+                return Err(Failure::refused("a shared file is missing").on_host(target.display()));
+            }
+            link(release, path)
+        }
+        SharedPath::Folder { .. } => Ok(()),
+    })
+}
+
+/// Links the shared folders. What the build put at such a place moves into the shared folder, file by file; what is
+/// there keeps its place unless the build made it anew.
+pub(super) fn link_folders(root: &AbsPath, release: &Path, settings: &Settings) -> Result<(), Failure> {
+    for shared in &settings.shared {
+        let SharedPath::Folder { path, .. } = shared else { continue };
+        let target = shared_folder(root).join(path.as_path());
+        let broken = |error: &io::Error| explain("a shared folder cannot be made", &target, error);
+        fs::create_dir_all(&target).map_err(|error| broken(&error))?;
+        let own = release.join(path.as_path());
+        match own.symlink_metadata() {
+            Ok(meta) if meta.is_dir() => {
+                merge(&own, &target).map_err(|error| broken(&error))?;
+                remove_folder(&own).map_err(|error| broken(&error))?;
+            }
+            Ok(_) => {
+                return Err(Failure::refused(format!("the build made a file where the shared folder {path} belongs"))
+                    .on_host(own.display()));
+            }
+            Err(_) => {}
+        }
+        link(release, path)?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "staging: a folder inside a release that nothing uses yet")]
+fn remove_folder(path: &Path) -> io::Result<()> {
+    fs::remove_dir_all(path)
+}
+
+/// Copies a tree into another; each file appears whole, by a rename.
+#[expect(clippy::disallowed_methods, reason = "staging: content of a shared folder, whole or not at all")]
+fn merge(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            fs::create_dir_all(&target)?;
+            merge(&source, &target)?;
+        } else if kind.is_file() {
+            let mut name = std::ffi::OsString::from(".rollback-deploy.");
+            name.push(entry.file_name());
+            let making = to.join(name);
+            fs::copy(&source, &making)?;
+            fs::rename(&making, &target)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_lead_out_of_the_release_to_shared() {
+        assert_eq!(text(&RelPath::new(".env").unwrap()), Path::new("../../shared/.env"));
+        assert_eq!(text(&RelPath::new("app/config/x").unwrap()), Path::new("../../../../shared/app/config/x"));
+    }
+}

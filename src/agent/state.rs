@@ -1,0 +1,439 @@
+//! The only door to the disk: every call that changes the state folder or the live link goes through here, with std or
+//! rustix, on the main thread, relative to an open folder, links refused.
+//!
+//! [`State`] reads. [`Held`] holds the mutex and changes records and links; it has no channel, so a stalled reader
+//! cannot keep it, and children never inherit it.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rollback_deploy_core::model::record::{LARGEST, Record, RecordError};
+use rollback_deploy_core::model::{AbsPath, Failure, Kind, Uptime};
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::clock;
+
+/// The name of the state folder.
+pub const FOLDER: &str = ".rollback-deploy";
+
+/// The state folder of one root, open.
+#[derive(Debug)]
+pub struct State {
+    root_path: AbsPath,
+    root: OwnedFd,
+    folder: OwnedFd,
+}
+
+/// The mutex, held. Everything that changes is here.
+#[derive(Debug)]
+pub struct Held<'a> {
+    state: &'a State,
+    // Closing it gives the mutex back, also when the process dies.
+    _mutex: OwnedFd,
+}
+
+/// Why a record could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file system said no.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// It is there, but it is no record.
+    #[error("{0}")]
+    Record(#[from] RecordError),
+}
+
+/// Who won a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// We did.
+    Ours,
+    /// It was taken before.
+    Theirs,
+}
+
+const FOLDERS: [&str; 5] = ["history", "releases", "stage", "evidence", "agent"];
+
+fn open_folder(at: impl AsFd, path: &Path) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::openat(at, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// What an error of the file system means for a person.
+#[must_use]
+pub fn explain(what: impl Into<String>, place: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::failed(what).on_host(place.display()).because(error.to_string());
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            failure.hint("The disk is full (blocks or inodes): free some room, `df -h` and `df -i` show where.")
+        }
+        io::ErrorKind::PermissionDenied => {
+            failure.hint("This user may not do that: look at the owner and mode of the path and of the folders above it.")
+        }
+        io::ErrorKind::ReadOnlyFilesystem => failure.hint("The file system is mounted read-only: look at `dmesg`."),
+        _ => failure,
+    }
+}
+
+impl State {
+    /// Opens the state folder of a root; makes it when it is missing.
+    ///
+    /// # Errors
+    /// The root is no real folder of this user that others cannot write.
+    pub fn open(root: &AbsPath) -> Result<Self, Failure> {
+        let folder = root.as_path().join(FOLDER);
+        let root_fd = open_folder(rustix::fs::CWD, root.as_path()).map_err(|error| {
+            Failure::refused("the app's folder cannot be opened")
+                .on_host(root)
+                .because(error.to_string())
+                .hint(format!("Make it: `sudo install -d -o $USER {root}`, or let `rollback-deploy setup` do it."))
+        })?;
+        owned_by_us(&root_fd, root.as_path(), 0o022)?;
+        match rustix::fs::mkdirat(&root_fd, FOLDER, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(error) => return Err(explain("the state folder cannot be made", &folder, &error.into())),
+        }
+        let state = open_folder(&root_fd, Path::new(FOLDER)).map_err(|error| {
+            Failure::refused("the state folder is no real folder").on_host(folder.display()).because(error.to_string())
+        })?;
+        owned_by_us(&state, &folder, 0o077)?;
+        for name in FOLDERS {
+            match rustix::fs::mkdirat(&state, name, Mode::RWXU) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(explain("the state folder cannot be filled", &folder.join(name), &error.into())),
+            }
+        }
+        Ok(Self { root_path: root.clone(), root: root_fd, folder: state })
+    }
+
+    /// The app's folder.
+    #[must_use]
+    pub fn root(&self) -> &AbsPath {
+        &self.root_path
+    }
+
+    /// The app's folder, open: for reading its file system.
+    #[must_use]
+    pub fn root_fd(&self) -> &OwnedFd {
+        &self.root
+    }
+
+    /// Where something of the state lies, for messages and for programs that take a path.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root_path.as_path().join(FOLDER).join(name)
+    }
+
+    /// Reads a whole file of the state; nothing when it is not there.
+    ///
+    /// # Errors
+    /// It is there but cannot be read, is no regular file, or is larger than anything of ours.
+    pub fn read_text(&self, name: &str) -> io::Result<Option<String>> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = match rustix::fs::openat(&self.folder, name, flags, Mode::empty()) {
+            Ok(file) => file,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut text = String::new();
+        File::from(file).take(LARGEST as u64 * 64).read_to_string(&mut text)?;
+        Ok(Some(text))
+    }
+
+    /// Reads a record; nothing when it is not there.
+    ///
+    /// # Errors
+    /// It is there but cannot be read, or is no record.
+    pub fn read(&self, name: &str) -> Result<Option<Record>, ReadError> {
+        match self.read_text(name)? {
+            Some(text) if text.len() <= LARGEST => Ok(Some(Record::from_text(&text)?)),
+            Some(_) => Err(ReadError::Io(io::ErrorKind::FileTooLarge.into())),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a name exists.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    /// The names in a folder of the state, sorted.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn names(&self, folder: &str) -> io::Result<Vec<String>> {
+        let at = open_folder(&self.folder, Path::new(folder))?;
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(at)? {
+            let entry = entry?;
+            if let Ok(name) = entry.file_name().to_str()
+                && !matches!(name, "." | "..")
+            {
+                names.push(name.to_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// A lock file of the state, locked; nothing when somebody else holds it. Closing it gives it back.
+    ///
+    /// # Errors
+    /// It cannot be made or locked.
+    pub fn try_lock(&self, name: &str) -> io::Result<Option<OwnedFd>> {
+        loop {
+            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(&self.folder, name, flags, Mode::RUSR | Mode::WUSR)?;
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+            // A clean-up may have removed the name between open and lock: then this lock excludes nobody.
+            let ours = rustix::fs::fstat(&file)?;
+            match rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(named) if named.st_ino == ours.st_ino => return Ok(Some(file)),
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes the mutex, waiting at most a minute.
+    ///
+    /// # Errors
+    /// Somebody holds it that long; who, is said.
+    pub fn lock(&self) -> Result<Held<'_>, Failure> {
+        for _ in 0..1200 {
+            match self.try_lock("mutex") {
+                Ok(Some(mutex)) => {
+                    self.sign(&mutex);
+                    return Ok(Held { state: self, _mutex: mutex });
+                }
+                Ok(None) => thread::sleep(Duration::from_millis(50)),
+                Err(error) => return Err(explain("the mutex cannot be taken", &self.path("mutex"), &error)),
+            }
+        }
+        let holder = self.read_text("mutex").ok().flatten().unwrap_or_default();
+        Err(Failure::new(Kind::Busy, "another operation has held this host's mutex for a minute")
+            .on_host(self.path("mutex").display())
+            .because(holder.trim().to_owned())
+            .hint("The watchdog ends a holder that outlives its deadline; otherwise look at that process."))
+    }
+
+    /// Writes who holds the mutex, in place and at a fixed width, so that a full disk is no hindrance.
+    fn sign(&self, mutex: &OwnedFd) {
+        let pid = std::process::id();
+        let line = format!("pid={pid} started={}", clock::started(pid).unwrap_or_default());
+        let padded = format!("{line:<62}\n");
+        // Best effort: the lock itself excludes, the name is for people and for the watchdog.
+        let _signed = rustix::io::pwrite(mutex, padded.as_bytes(), 0);
+    }
+
+    /// Who holds the mutex now: process and its start time; nothing when it is free.
+    #[must_use]
+    pub fn mutex_holder(&self) -> Option<(u32, u64)> {
+        if self.try_lock("mutex").ok()?.is_some() {
+            return None;
+        }
+        let text = self.read_text("mutex").ok()??;
+        let value = |key: &str| text.split_whitespace().find_map(|word| word.strip_prefix(key)?.parse::<u64>().ok());
+        Some((u32::try_from(value("pid=")?).ok()?, value("started=")?))
+    }
+
+    /// Writes a new file, whole and synced, under a name of its own. Its content never changes afterwards.
+    fn write_fresh(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let written = (|| {
+            let mut file = File::from(rustix::fs::openat(&self.folder, name, flags, Mode::RUSR | Mode::WUSR)?);
+            file.write_all(content)?;
+            file.sync_all()
+        })();
+        if written.is_err() {
+            let _cleaned = rustix::fs::unlinkat(&self.folder, name, AtFlags::empty());
+        }
+        written
+    }
+
+    /// A name for a temporary file: nobody else's, in this boot or another.
+    fn fresh_name(&self, name: &str) -> String {
+        let ticks = clock::started(std::process::id()).unwrap_or_default();
+        format!("{name}.tmp.{}.{ticks}", std::process::id())
+    }
+
+    /// Puts a record in place of an older one.
+    ///
+    /// # Errors
+    /// It was not written; what was there before still is.
+    pub fn put(&self, name: &str, record: &Record) -> io::Result<()> {
+        self.put_text(name, &record.to_text())
+    }
+
+    /// Puts a whole file in place of an older one: temporary file, sync, rename, sync of the folder.
+    ///
+    /// For files that only their own writer changes (those of a release being staged); everything else is changed
+    /// under the mutex.
+    ///
+    /// # Errors
+    /// It was not written; what was there before still is.
+    pub fn put_text(&self, name: &str, text: &str) -> io::Result<()> {
+        let temporary = self.fresh_name(name);
+        let _leftover = rustix::fs::unlinkat(&self.folder, &temporary, AtFlags::empty());
+        self.write_fresh(&temporary, text.as_bytes())?;
+        if let Err(error) = rustix::fs::renameat(&self.folder, &temporary, &self.folder, name) {
+            let _cleaned = rustix::fs::unlinkat(&self.folder, &temporary, AtFlags::empty());
+            return Err(error.into());
+        }
+        self.settle(parent_of(name))
+    }
+
+    /// Writes a text under a name that nobody has yet: the first one wins.
+    ///
+    /// # Errors
+    /// It was not written.
+    pub fn publish(&self, name: &str, text: &str) -> io::Result<Taken> {
+        let temporary = self.fresh_name(name);
+        let _leftover = rustix::fs::unlinkat(&self.folder, &temporary, AtFlags::empty());
+        self.write_fresh(&temporary, text.as_bytes())?;
+        let linked = rustix::fs::linkat(&self.folder, &temporary, &self.folder, name, AtFlags::empty());
+        let _cleaned = rustix::fs::unlinkat(&self.folder, &temporary, AtFlags::empty());
+        match linked {
+            Ok(()) => self.settle(parent_of(name)).map(|()| Taken::Ours),
+            Err(Errno::EXIST) => Ok(Taken::Theirs),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Syncs a folder of the state (`.` for the state folder itself).
+    ///
+    /// # Errors
+    /// It cannot be synced.
+    pub fn settle(&self, folder: &str) -> io::Result<()> {
+        let at = open_folder(&self.folder, Path::new(folder))?;
+        Ok(rustix::fs::fsync(&at)?)
+    }
+
+    /// Syncs the whole file system of the root: one call covers a staged tree.
+    ///
+    /// # Errors
+    /// The file system reports that writing failed.
+    pub fn sync_all(&self) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(&self.root)?)
+    }
+
+    /// Adds a line to a file of the root that only grows (`deploy.log`); best effort, it decides nothing.
+    pub fn log_line(&self, line: &str) {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if let Ok(file) = rustix::fs::openat(&self.root, "deploy.log", flags, Mode::from_raw_mode(0o644)) {
+            let text = format!("{} {}\n", clock::wall(), line.replace(['\n', '\r'], " "));
+            let _logged = File::from(file).write_all(text.as_bytes());
+        }
+    }
+
+    /// Puts a one-line text file into the root (`current_version`); best effort, it decides nothing.
+    pub fn note(&self, name: &str, text: &str) {
+        let temporary = format!(".{name}.rollback-deploy");
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let noted = rustix::fs::openat(&self.root, &temporary, flags, Mode::from_raw_mode(0o644))
+            .map_err(io::Error::from)
+            .and_then(|file| File::from(file).write_all(format!("{text}\n").as_bytes()));
+        let _renamed = match noted {
+            Ok(()) => rustix::fs::renameat(&self.root, &temporary, &self.root, name),
+            Err(_) => rustix::fs::unlinkat(&self.root, &temporary, AtFlags::empty()),
+        };
+    }
+
+    /// Removes a name of the state that decides nothing any more; best effort.
+    pub fn forget(&self, name: &str) {
+        let _gone = rustix::fs::unlinkat(&self.folder, name, AtFlags::empty());
+    }
+}
+
+impl Held<'_> {
+    /// What is read under the mutex.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        self.state
+    }
+
+    /// Renames one name of the state over another and syncs the folder: the way every decision is made.
+    ///
+    /// # Errors
+    /// The rename failed: nothing was decided. A failed sync is an error too, although the rename is visible.
+    pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        rustix::fs::renameat(&self.state.folder, from, &self.state.folder, to)?;
+        self.state.settle(".")
+    }
+
+    /// A second name for a record, before its first can be replaced.
+    ///
+    /// # Errors
+    /// It was not linked.
+    pub fn link(&self, from: &str, to: &str) -> io::Result<()> {
+        match rustix::fs::linkat(&self.state.folder, from, &self.state.folder, to, AtFlags::empty()) {
+            Ok(()) | Err(Errno::EXIST) => self.state.settle(parent_of(to)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Puts a record in place.
+    ///
+    /// # Errors
+    /// As for [`State::put`].
+    pub fn put(&self, name: &str, record: &Record) -> io::Result<()> {
+        self.state.put(name, record)
+    }
+
+    /// Publishes a text under a name that nobody has yet.
+    ///
+    /// # Errors
+    /// As for [`State::publish`].
+    pub fn publish(&self, name: &str, text: &str) -> io::Result<Taken> {
+        self.state.publish(name, text)
+    }
+
+    /// Removes a name.
+    ///
+    /// # Errors
+    /// It is there and cannot be removed.
+    pub fn remove(&self, name: &str) -> io::Result<()> {
+        match rustix::fs::unlinkat(&self.state.folder, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn parent_of(name: &str) -> &str {
+    name.rsplit_once('/').map_or(".", |(folder, _)| folder)
+}
+
+/// A folder must be a real one of this user that others cannot write.
+fn owned_by_us(folder: &OwnedFd, path: &Path, forbidden: u32) -> Result<(), Failure> {
+    let stat = rustix::fs::fstat(folder).map_err(|error| explain("a folder cannot be read", path, &error.into()))?;
+    let us = rustix::process::geteuid().as_raw();
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+        return Err(Failure::refused("this is not a folder").on_host(path.display()));
+    }
+    if stat.st_uid != us {
+        return Err(Failure::refused(format!("the folder belongs to user {}, not to the deploy user {us}", stat.st_uid))
+            .on_host(path.display())
+            .hint(format!("Deploy as its owner, or give it to the deploy user: `sudo chown -h $USER {}`.", path.display())));
+    }
+    if stat.st_mode & forbidden != 0 {
+        return Err(Failure::refused("others can write (or read) this folder, so what lies in it cannot be trusted")
+            .on_host(path.display())
+            .hint(format!("Take that away: `chmod go-w {}` (the state folder: `chmod 700`).", path.display())));
+    }
+    Ok(())
+}
+
+/// The earlier of two moments.
+#[must_use]
+pub fn earlier(a: Uptime, b: Uptime) -> Uptime {
+    if a <= b { a } else { b }
+}

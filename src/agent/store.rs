@@ -1,0 +1,363 @@
+//! Records, typed: what is confirmed, what is open, which releases there are. Reads only.
+
+use std::path::PathBuf;
+
+use rollback_deploy_core::model::{
+    Failure, Kind, Open, Proven, Record, ReleaseId, ReleaseRow, ReleaseState, SameBoot, SchemaVerdict, Seconds, Status, Story,
+    Txn, TxnId, Uptime,
+};
+
+use super::state::{ReadError, State, earlier};
+use super::{clock, ending, link};
+
+/// Names in the state folder.
+pub mod names {
+    use rollback_deploy_core::model::{ReleaseId, TxnId};
+
+    /// What this host must run.
+    pub const CONFIRMED: &str = "confirmed";
+    /// A change is open.
+    pub const PENDING: &str = "pending";
+    /// An undo is under way.
+    pub const ABORTING: &str = "aborting";
+    /// The last undo ended well.
+    pub const ABORTED: &str = "aborted";
+    /// The last undo did not end well.
+    pub const FAILED: &str = "failed";
+    /// How the last undo ended, in words.
+    pub const ENDING: &str = "ending";
+    /// Why an undo was begun.
+    pub const REASON: &str = "reason";
+    /// An extended deadline.
+    pub const LEASE: &str = "lease";
+    /// The change is held for a person.
+    pub const HELD: &str = "held";
+    /// The watchdog is ready for a change.
+    pub const TICK: &str = "tick";
+    /// Who switched, and when.
+    pub const ACTIVATED: &str = "activated";
+    /// A migration that was begun.
+    pub const MIGRATION: &str = "migration";
+    /// Whose root this is.
+    pub const IDENTITY: &str = "identity";
+    /// The flock of a step that runs commands.
+    pub const STEP: &str = "step";
+
+    /// The story of a release.
+    #[must_use]
+    pub fn story(id: &ReleaseId) -> String {
+        format!("releases/{id}")
+    }
+    /// The state of a release.
+    #[must_use]
+    pub fn state(id: &ReleaseId) -> String {
+        format!("releases/{id}.state")
+    }
+    /// The manifest of a release.
+    #[must_use]
+    pub fn manifest(id: &ReleaseId) -> String {
+        format!("releases/{id}.manifest")
+    }
+    /// The environment file a release was confirmed with.
+    #[must_use]
+    pub fn environment(id: &ReleaseId) -> String {
+        format!("releases/{id}.env")
+    }
+    /// The flock of whoever stages a release.
+    #[must_use]
+    pub fn stage(id: &ReleaseId) -> String {
+        format!("stage/{id}")
+    }
+    /// A change that was confirmed once.
+    #[must_use]
+    pub fn history(id: &TxnId) -> String {
+        format!("history/{id}")
+    }
+}
+
+/// What is open, if anything.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OpenTxn {
+    /// Nothing.
+    Nothing,
+    /// A change waits to be confirmed.
+    Pending(Txn),
+    /// An undo is under way.
+    Aborting(Txn),
+    /// A record that cannot be read stands there: it is undone as if its deadline were over.
+    Torn {
+        /// Which name.
+        name: &'static str,
+        /// Why it cannot be read.
+        why: String,
+    },
+}
+
+/// A record that must be readable and is not.
+fn unreadable(state: &State, name: &str, error: &ReadError) -> Failure {
+    Failure::new(Kind::FailedBack, format!("the record {name} cannot be read"))
+        .on_host(state.path(name).display())
+        .because(error.to_string())
+        .hint("Compare it with its neighbours in the state folder; `docs/by-hand.md` says what each line means.")
+}
+
+/// Reads a record of a change.
+///
+/// # Errors
+/// It is there and cannot be read.
+pub fn txn(state: &State, name: &str) -> Result<Option<Txn>, ReadError> {
+    match state.read(name)? {
+        Some(record) => Ok(Some(Txn::from_record(&record)?)),
+        None => Ok(None),
+    }
+}
+
+/// What this host must run.
+///
+/// # Errors
+/// The record is there and cannot be read: nothing may be guessed then.
+pub fn confirmed(state: &State) -> Result<Option<Txn>, Failure> {
+    txn(state, names::CONFIRMED).map_err(|error| unreadable(state, names::CONFIRMED, &error))
+}
+
+/// What is open.
+#[must_use]
+pub fn open(state: &State) -> OpenTxn {
+    for (name, aborting) in [(names::ABORTING, true), (names::PENDING, false)] {
+        match txn(state, name) {
+            Ok(Some(txn)) if aborting => return OpenTxn::Aborting(txn),
+            Ok(Some(txn)) => return OpenTxn::Pending(txn),
+            Ok(None) => {}
+            Err(error) => return OpenTxn::Torn { name, why: error.to_string() },
+        }
+    }
+    OpenTxn::Nothing
+}
+
+/// When the window of a change ends, with its lease, never later than its hard limit.
+#[must_use]
+pub fn deadline(state: &State, txn: &Txn) -> Uptime {
+    let extended = [names::LEASE, names::HELD].into_iter().filter_map(|name| {
+        let record = state.read(name).ok().flatten()?;
+        (record.get("txn") == Some(txn.id.as_str())).then(|| record.parse("deadline").ok().map(Uptime))?
+    });
+    let held = is_held(state, txn);
+    let latest = extended.fold(txn.deadline, Ord::max);
+    if held { latest } else { earlier(latest, txn.hard_limit) }
+}
+
+/// Whether a change is held for a person.
+#[must_use]
+pub fn is_held(state: &State, txn: &Txn) -> bool {
+    state.read(names::HELD).ok().flatten().is_some_and(|record| record.get("txn") == Some(txn.id.as_str()))
+}
+
+/// How long a change still has; nothing when its time is over or the host restarted since.
+#[must_use]
+pub fn remaining(state: &State, txn: &Txn) -> Option<Seconds> {
+    let now = clock::uptime().ok()?;
+    // A deadline further away than any could be set is from another boot, whatever its token says.
+    let farthest = txn.hard_limit.0.saturating_sub(txn.deadline.0).saturating_add(24 * 3600);
+    let deadline = deadline(state, txn);
+    let left = now.until(deadline);
+    let same_boot = txn.boot.same(&clock::boot()) != SameBoot::No;
+    (same_boot && left.0 > 0 && left.0 <= farthest.max(24 * 3600)).then_some(left)
+}
+
+/// The story of a release.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub fn story(state: &State, id: &ReleaseId) -> Result<Story, Failure> {
+    let name = names::story(id);
+    let read = state.read(&name).and_then(|record| match record {
+        Some(record) => Ok(Some(Story::from_record(&record)?)),
+        None => Ok(None),
+    });
+    match read {
+        Ok(Some(story)) => Ok(story),
+        Ok(None) => Err(Failure::refused(format!("no release {id} is recorded on this host"))
+            .on_host(state.path(&name).display())
+            .hint("`list` shows the releases of this host.")),
+        Err(error) => Err(Failure::refused(format!("the record of release {id} cannot be read"))
+            .on_host(state.path(&name).display())
+            .because(error.to_string())),
+    }
+}
+
+/// What is recorded of a release's state; a record that cannot be read counts as building.
+#[must_use]
+pub fn release_state(state: &State, id: &ReleaseId) -> ReleaseState {
+    let record = state.read(&names::state(id)).ok().flatten();
+    record.and_then(|record| ReleaseState::from_record(&record).ok()).unwrap_or(ReleaseState::Building)
+}
+
+/// The folder of a release.
+#[must_use]
+pub fn folder(state: &State, id: &ReleaseId) -> PathBuf {
+    state.root().as_path().join("releases").join(id.as_str())
+}
+
+/// Every change that was confirmed once and replaced since, newest first by the host's own count.
+#[must_use]
+pub fn history(state: &State) -> Vec<Txn> {
+    let mut all: Vec<Txn> = state
+        .names("history")
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|name| txn(state, &format!("history/{name}")).ok().flatten())
+        .collect();
+    all.sort_by_key(|txn| std::cmp::Reverse(txn.seq));
+    all
+}
+
+/// The number of the next change.
+#[must_use]
+pub fn next_seq(state: &State) -> u64 {
+    let confirmed = confirmed(state).ok().flatten().map(|txn| txn.seq);
+    let undone = txn(state, names::ABORTED).ok().flatten().map(|txn| txn.seq);
+    history(state).first().map(|txn| txn.seq).into_iter().chain(confirmed).chain(undone).max().unwrap_or_default() + 1
+}
+
+/// Whether a change was confirmed, now or once.
+#[must_use]
+pub fn was_confirmed(state: &State, id: &TxnId) -> bool {
+    state.has(&names::history(id)) || matches!(txn(state, names::CONFIRMED), Ok(Some(txn)) if txn.id == *id)
+}
+
+/// All releases, newest first.
+#[must_use]
+pub fn releases(state: &State) -> Vec<ReleaseRow> {
+    let confirmed = confirmed(state).ok().flatten();
+    let history = history(state);
+    let mut rows: Vec<ReleaseRow> = state
+        .names("releases")
+        .unwrap_or_default()
+        .iter()
+        .filter(|name| ![".state", ".manifest", ".env", ".assets"].iter().any(|suffix| name.ends_with(suffix)))
+        .filter_map(|name| story(state, &ReleaseId::new(name.as_str()).ok()?).ok())
+        .map(|story| {
+            let recorded = release_state(state, &story.id);
+            let live = confirmed.as_ref().is_some_and(|txn| txn.release == story.id);
+            let was = live || history.iter().any(|txn| txn.release == story.id);
+            ReleaseRow {
+                present: folder(state, &story.id).is_dir(),
+                proven: was && !matches!(recorded, ReleaseState::Bad { .. }),
+                live,
+                state: recorded,
+                version: story.info.version,
+                commit: story.info.commit,
+                content: story.content,
+                settings: story.settings.fingerprint(),
+                at: story.at,
+                by: story.by,
+                id: story.id,
+            }
+        })
+        .collect();
+    rows.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| b.id.cmp(&a.id)));
+    rows
+}
+
+/// A confirmed change with what its release is.
+fn proven(state: &State, txn: &Txn) -> Option<Proven> {
+    let story = story(state, &txn.release).ok()?;
+    Some(Proven {
+        version: story.info.version,
+        commit: story.info.commit,
+        content: story.content,
+        settings: story.settings.fingerprint(),
+        release: txn.release.clone(),
+        txn: txn.id.clone(),
+        at: txn.at.clone(),
+        by: txn.by.clone(),
+        schema: txn.schema,
+    })
+}
+
+/// What a rollback without a name goes to: the newest proven release that is there and is not the one confirmed now.
+///
+/// After a rollback the release that was left is not offered again: going back twice goes back twice (B13).
+#[must_use]
+pub fn way_back(state: &State, confirmed: &Txn) -> Option<Txn> {
+    let history = history(state);
+    let usable = |txn: &&Txn| {
+        txn.release != confirmed.release
+            && !matches!(release_state(state, &txn.release), ReleaseState::Bad { .. } | ReleaseState::Building)
+            && folder(state, &txn.release).is_dir()
+    };
+    // What ran before the confirmed release was first confirmed here.
+    let first = history.iter().rev().find(|txn| txn.release == confirmed.release).map_or(confirmed.seq, |txn| txn.seq);
+    history.iter().filter(usable).find(|txn| txn.seq < first).cloned()
+}
+
+/// What runs now and what may be happening to it.
+///
+/// # Errors
+/// `confirmed` cannot be read.
+pub fn status(state: &State, live_link: &std::path::Path) -> Result<Status, Failure> {
+    let confirmed = confirmed(state)?;
+    let now = link::read(state, live_link);
+    let open = match open(state) {
+        OpenTxn::Pending(txn) => Some(opened(state, &txn, &now, false)),
+        OpenTxn::Aborting(txn) => Some(opened(state, &txn, &now, true)),
+        OpenTxn::Nothing | OpenTxn::Torn { .. } => None,
+    };
+    let drift = match (&confirmed, &open) {
+        (_, Some(_)) => None,
+        (Some(txn), None) if now.release() == Some(&txn.release) => None,
+        (Some(_), None) => Some(now.words().into()),
+        (None, None) => (!now.is_absent()).then(|| now.words().into()),
+    };
+    let failed = state.has(names::FAILED).then(|| ending::words(state));
+    Ok(Status {
+        way_back: confirmed.as_ref().and_then(|txn| way_back(state, txn)).and_then(|txn| proven(state, &txn)),
+        confirmed: confirmed.as_ref().and_then(|txn| proven(state, txn)),
+        link: now.release().cloned(),
+        drift,
+        open,
+        last_undo: ending::last(state),
+        failed,
+    })
+}
+
+fn opened(state: &State, txn: &Txn, now: &link::Live, aborting: bool) -> Open {
+    Open {
+        txn: txn.id.clone(),
+        operation: txn.operation,
+        release: txn.release.clone(),
+        previous: txn.previous.clone(),
+        by: txn.by.clone(),
+        at: txn.at.clone(),
+        switched: now.release() == Some(&txn.release),
+        aborting,
+        held: is_held(state, txn),
+        settles_in: remaining(state, txn).unwrap_or(Seconds(0)),
+    }
+}
+
+/// The proven form of what was just confirmed.
+///
+/// # Errors
+/// Its story cannot be read.
+pub fn proven_now(state: &State, txn: &Txn) -> Result<Proven, Failure> {
+    let story = story(state, &txn.release)?;
+    Ok(Proven {
+        version: story.info.version,
+        commit: story.info.commit,
+        content: story.content,
+        settings: story.settings.fingerprint(),
+        release: txn.release.clone(),
+        txn: txn.id.clone(),
+        at: txn.at.clone(),
+        by: txn.by.clone(),
+        schema: txn.schema,
+    })
+}
+
+/// Whether the migration of a change was begun.
+#[must_use]
+pub fn migration_begun(state: &State, txn: &Txn) -> bool {
+    txn.schema != SchemaVerdict::None
+        && state.read(names::MIGRATION).ok().flatten().is_some_and(|record: Record| record.get("txn") == Some(txn.id.as_str()))
+}
