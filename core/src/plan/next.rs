@@ -1,0 +1,259 @@
+//! Every decision of a roll-out, pure. The engine, a simulator and a resumed run drive the same function.
+
+use super::order::{Plan, TargetPlan, Wanted};
+use super::story::{Course, Reached, Story, Trouble};
+use crate::model::{Kind, Label, Operation, Outcome, Proof, Seconds};
+use crate::wire::Act;
+use crate::wire::act::Fault;
+
+/// What happens next.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next {
+    /// Ask these acts of these targets, all at once.
+    Perform(Vec<(Label, Act)>),
+    /// Ask the checks from outside, for these targets.
+    CheckOutside(Vec<Label>),
+    /// Make these changes permanent, each on a connection made now.
+    Confirm(Vec<(Label, Proof)>),
+    /// Wait for somebody else's change, then ask again.
+    Wait(Seconds),
+    /// It is over.
+    End(Outcome),
+}
+
+/// Between two looks at somebody else's change.
+const LOOK_AGAIN: Seconds = Seconds(2);
+
+/// Decides what happens next.
+#[must_use]
+pub fn next(plan: &Plan, story: &Story) -> Next {
+    let targets = || plan.targets.iter().filter_map(|target| Some((target, story.courses.get(&target.label)?)));
+    // From the first confirm on the direction is forward only.
+    if targets().any(|(_, course)| course.confirmed.is_some()) {
+        return forward(plan, story);
+    }
+    let troubled = targets().any(|(_, course)| stops_all(plan, course));
+    if story.cancelled.is_some() || troubled || nothing_left(plan, story) {
+        return back(plan, story);
+    }
+    if let Some(next) = wait(plan, story) {
+        return next;
+    }
+    step(plan, story)
+}
+
+/// A rollback goes to all reachable targets: one that is not stops only itself.
+fn stops_all(plan: &Plan, course: &Course) -> bool {
+    match (&course.trouble, plan.operation) {
+        (None | Some(Trouble::Busy(_)), _) => course.held.is_some() || course.ending.is_some(),
+        (Some(_), Operation::Deploy) => true,
+        (Some(_), Operation::Rollback) => false,
+    }
+}
+
+/// Every target of a rollback has its own trouble.
+fn nothing_left(plan: &Plan, story: &Story) -> bool {
+    plan.operation == Operation::Rollback
+        && story.courses.values().all(|course| matches!(course.trouble, Some(Trouble::Failed(..) | Trouble::Lost(_))))
+}
+
+fn usable(course: &Course) -> bool {
+    course.trouble.is_none() && course.ending.is_none() && course.reached < Reached::Finished
+}
+
+fn wait(plan: &Plan, story: &Story) -> Option<Next> {
+    let busy = story.courses.values().any(|course| matches!(course.trouble, Some(Trouble::Busy(_))));
+    if !busy {
+        return None;
+    }
+    if story.waited < plan.wait {
+        let left = Seconds(plan.wait.0 - story.waited.0);
+        return Some(Next::Wait(left.min(LOOK_AGAIN)));
+    }
+    Some(back(plan, story))
+}
+
+/// The slowest target decides which step is due: nobody goes ahead of the others.
+fn step(plan: &Plan, story: &Story) -> Next {
+    let going: Vec<(&TargetPlan, &Course)> = plan
+        .targets
+        .iter()
+        .filter_map(|target| Some((target, story.courses.get(&target.label)?)))
+        .filter(|(_, course)| usable(course))
+        .collect();
+    let Some(slowest) = going.iter().map(|(_, course)| course.reached).min() else {
+        return Next::End(outcome(plan, story));
+    };
+    let due: Vec<(&TargetPlan, &Course)> =
+        going.iter().copied().filter(|(_, course)| course.reached == slowest).collect();
+    let perform = |act: &dyn Fn(&TargetPlan, &Course) -> Option<Act>| {
+        Next::Perform(
+            due.iter().filter_map(|(target, course)| Some((target.label.clone(), act(target, course)?))).collect(),
+        )
+    };
+    match slowest {
+        Reached::Start => perform(&|_, _| Some(Act::Recover { allow: plan.allow.clone() })),
+        Reached::Recovered => prepare_or_begin(plan, &due),
+        Reached::Prepared => perform(&|target, course| Some(target.begin(plan, course.release.as_ref()?))),
+        Reached::Begun => perform(&|target, _| Some(Act::Arm(target.txn.clone()))),
+        Reached::Armed => perform(&|target, _| Some(Act::Migrate(target.txn.clone()))),
+        Reached::Migrated => perform(&|target, _| Some(Act::Activate(target.txn.clone()))),
+        Reached::Activated => perform(&|target, _| Some(Act::Verify(target.txn.clone()))),
+        Reached::Verified => Next::CheckOutside(due.iter().map(|(target, _)| target.label.clone()).collect()),
+        Reached::Seen if going.len() > 1 => {
+            perform(&|target, _| Some(Act::Renew { txn: target.txn.clone(), window: target.window }))
+        }
+        Reached::Seen | Reached::Agreed => confirm(&due),
+        Reached::Confirmed => perform(&|target, _| Some(Act::Prune { keep: target.keep })),
+        Reached::Finished => Next::End(outcome(plan, story)),
+    }
+}
+
+fn prepare_or_begin(plan: &Plan, due: &[(&TargetPlan, &Course)]) -> Next {
+    let acts = due.iter().filter_map(|(target, _)| {
+        let act = match &target.wanted {
+            Wanted::Staged(_) => target.prepare()?,
+            Wanted::There { release, .. } | Wanted::AlreadyLive(release) => target.begin(plan, release),
+        };
+        Some((target.label.clone(), act))
+    });
+    Next::Perform(acts.collect())
+}
+
+/// Only all checks passed make a proof. Without any answer there is none: then the change cannot be confirmed.
+fn confirm(due: &[(&TargetPlan, &Course)]) -> Next {
+    let proofs = due.iter().filter_map(|(target, course)| {
+        let proof = Proof::by_verdict(&target.txn, &course.results)?;
+        Some((target.label.clone(), proof))
+    });
+    let proofs: Vec<_> = proofs.collect();
+    if proofs.len() == due.len() {
+        return Next::Confirm(proofs);
+    }
+    let acts = due.iter().map(|(target, _)| {
+        let why = "no check gave an answer, so nothing proves the release".to_owned();
+        (target.label.clone(), Act::Abort { txn: Some(target.txn.clone()), why, fault: Fault::World })
+    });
+    Next::Perform(acts.collect())
+}
+
+/// Something is wrong or the run was cancelled, and nothing is confirmed: every open change goes back, the last begun
+/// first; an undecided one may be held for a person.
+fn back(plan: &Plan, story: &Story) -> Next {
+    let first = first_trouble(plan, story);
+    let why = match (story.cancelled, &first) {
+        (Some(signal), _) => format!("the run was cancelled (signal {signal})"),
+        (None, Some((_, words))) => words.clone(),
+        (None, None) => "the run ended early".to_owned(),
+    };
+    let mut acts = Vec::new();
+    for target in plan.targets.iter().rev() {
+        let Some(course) = story.courses.get(&target.label).filter(|course| course.is_open()) else { continue };
+        let lost = matches!(course.trouble, Some(Trouble::Lost(_)));
+        if lost {
+            continue;
+        }
+        let (fault, undecided) = match &course.trouble {
+            Some(Trouble::Failed(failure, fault)) => (*fault, failure.kind == Kind::Inconclusive),
+            _ => (Fault::World, false),
+        };
+        let act = match plan.hold {
+            Some(window) if undecided && story.cancelled.is_none() => Act::Hold { txn: target.txn.clone(), window },
+            _ => Act::Abort { txn: Some(target.txn.clone()), why: why.clone(), fault },
+        };
+        acts.push((target.label.clone(), act));
+    }
+    if acts.is_empty() { Next::End(outcome(plan, story)) } else { Next::Perform(acts) }
+}
+
+fn first_trouble(plan: &Plan, story: &Story) -> Option<(Label, String)> {
+    plan.targets.iter().find_map(|target| {
+        let course = story.courses.get(&target.label)?;
+        let words = match course.trouble.as_ref()? {
+            Trouble::Failed(failure, _) | Trouble::Lost(failure) => failure.what.clone(),
+            Trouble::Busy(holder) => format!("{} is busy with {} by {}", target.label, holder.release, holder.by),
+        };
+        Some((target.label.clone(), if plan.targets.len() > 1 { format!("{}: {words}", target.label) } else { words }))
+    })
+}
+
+/// Some target is permanent: the rest is confirmed too, or named.
+fn forward(plan: &Plan, story: &Story) -> Next {
+    let course = |target: &TargetPlan| story.courses.get(&target.label).cloned();
+    let ready: Vec<(&TargetPlan, Course)> = plan
+        .targets
+        .iter()
+        .filter_map(|target| Some((target, course(target)?)))
+        .filter(|(_, course)| usable(course) && (Reached::Seen..Reached::Confirmed).contains(&course.reached))
+        .collect();
+    if !ready.is_empty() && story.cancelled.is_none() {
+        let due: Vec<(&TargetPlan, &Course)> = ready.iter().map(|(target, course)| (*target, course)).collect();
+        return confirm(&due);
+    }
+    let prune: Vec<(Label, Act)> = plan
+        .targets
+        .iter()
+        .filter(|target| course(target).is_some_and(|course| course.reached == Reached::Confirmed))
+        .map(|target| (target.label.clone(), Act::Prune { keep: target.keep }))
+        .collect();
+    if !prune.is_empty() && story.cancelled.is_none() {
+        return Next::Perform(prune);
+    }
+    Next::End(outcome(plan, story))
+}
+
+/// How the run ended: the worst target decides; some permanent and some not is a split.
+fn outcome(plan: &Plan, story: &Story) -> Outcome {
+    let all: Vec<Outcome> = plan
+        .targets
+        .iter()
+        .filter_map(|target| Some(one_outcome(target, story.courses.get(&target.label)?, story.cancelled)))
+        .collect();
+    let worst = all.iter().copied().max_by_key(|outcome| outcome.severity()).unwrap_or(Outcome::Bug);
+    let changed = all.iter().any(|outcome| outcome.is_success());
+    let not = all.iter().any(|outcome| !outcome.is_success());
+    if changed && not && worst.severity() < Outcome::Split.severity() {
+        return Outcome::Split;
+    }
+    // One target that had something to do makes the run more than a no-op.
+    if worst == Outcome::AlreadyLive && all.contains(&Outcome::Done) { Outcome::Done } else { worst }
+}
+
+fn one_outcome(target: &TargetPlan, course: &Course, cancelled: Option<u8>) -> Outcome {
+    if matches!(target.wanted, Wanted::AlreadyLive(_)) {
+        return Outcome::AlreadyLive;
+    }
+    if course.confirmed.is_some() {
+        return Outcome::Done;
+    }
+    if course.held.is_some() {
+        return Outcome::Inconclusive;
+    }
+    if let Some(ending) = &course.ending {
+        return match (ending.healthy, cancelled) {
+            (false, _) => Outcome::FailedBack,
+            (true, Some(signal)) => Outcome::Cancelled { signal },
+            // Released because of another target, before anything was switched here.
+            (true, None) if course.trouble.is_none() && course.reached < Reached::Activated => Outcome::Refused,
+            (true, None) => Outcome::Failed,
+        };
+    }
+    match (&course.trouble, cancelled) {
+        (Some(Trouble::Lost(_)), _) if course.is_open() => Outcome::Unknown,
+        (Some(Trouble::Lost(failure)), None) => failure.outcome(),
+        (Some(Trouble::Busy(_)), None) => Outcome::Refused,
+        (Some(Trouble::Failed(failure, _)), None) => match failure.outcome() {
+            // Nothing is open and nothing was switched: undecided or not, what ran before runs.
+            Outcome::Inconclusive => Outcome::Failed,
+            outcome => outcome,
+        },
+        (_, Some(signal)) if !course.is_open() => Outcome::Cancelled { signal },
+        (_, Some(_)) => Outcome::Unknown,
+        (None, None) if course.is_open() => Outcome::Unknown,
+        (None, None) => Outcome::Failed,
+    }
+}
+
+#[cfg(test)]
+#[path = "next_tests.rs"]
+mod tests;
