@@ -36,12 +36,21 @@ pub enum Fact {
     Started(Box<Act>),
     /// The target answered.
     Answered(Box<Act>, Box<Answer>),
-    /// No answer; the act will be repeated.
+    /// The target answered a confirm.
+    Confirmed(Box<Answer>),
+    /// No answer could be had.
     Lost(Failure),
     /// A check answered.
     Checked(CheckResult),
     /// A step of a long act, on the host.
     Step(String),
+    /// Bytes on their way, of all.
+    Progress {
+        /// So far.
+        done: u64,
+        /// In all.
+        all: u64,
+    },
     /// A line that a command on the host printed.
     Said(Foreign),
     /// A person should know.

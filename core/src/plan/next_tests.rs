@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{
-    AbsPath, AppName, CheckResult, Digest, Ending, EnvironmentName, Failure, Foreign, Manifest, Proven, ReleaseInfo,
+    AbsPath, AppName, CheckResult, Digest, Ending, EnvironmentName, Failure, Foreign, Manifest, Proven, ReleaseId, ReleaseInfo,
     SchemaVerdict, Settings, Source, TxnId, Verdict, WatchdogKind,
 };
 use crate::model::{Entry, EntryKind, RelPath};
