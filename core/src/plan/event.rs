@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{CheckResult, Failure, Foreign, Label, Outcome};
-use crate::wire::{Act, Answer};
+use crate::wire::{Act, Answer, Query};
 
 /// Something that happened: numbered per writer, stamped with that side's clock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,12 @@ pub enum Fact {
     Started(Box<Act>),
     /// The target answered.
     Answered(Box<Act>, Box<Answer>),
+    /// A confirm was sent to the target, on a new connection.
+    Confirming,
+    /// The target answered a confirm.
+    Confirmed(Box<Answer>),
+    /// The target answered a question of a person.
+    Found(Box<Query>, Box<Answer>),
     /// No answer; the act will be repeated.
     Lost(Failure),
     /// A check answered.
