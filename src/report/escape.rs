@@ -17,15 +17,12 @@ pub const LONGEST_LINE: usize = 4_000;
 /// A lone carriage return ends a line: the runner reads it so, and a terminal would overwrite what stands there.
 #[must_use]
 pub fn lines(masker: &Masker, text: &Foreign) -> Vec<String> {
-    let masked = masker.mask(text.expose());
-    let mut all: Vec<String> =
-        masked.split(['\n', '\r']).map(|line| masker.mask(&quiet(line))).map(|line| cut(&line, LONGEST_LINE)).collect();
-    while all.last().is_some_and(|line| line.trim().is_empty()) {
-        all.pop();
-    }
+    let text = masker.mask(text.expose());
     // Of `\r\n` the split leaves an empty line in the middle; empty lines carry nothing in a log.
-    all.retain(|line| !line.trim().is_empty());
-    all
+    text.split(['\n', '\r'])
+        .map(|line| cut(&masker.mask(&quiet(line)), LONGEST_LINE))
+        .filter(|line| !line.trim().is_empty())
+        .collect()
 }
 
 /// A text as one line: line breaks become ` ⏎ `.

@@ -10,6 +10,10 @@
 pub mod commands;
 pub mod escape;
 pub mod files;
+pub mod json;
+pub mod log;
 pub mod mask;
+pub mod terminal;
+pub mod words;
 
 pub use mask::Masker;
