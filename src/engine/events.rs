@@ -11,6 +11,9 @@ use tokio::time::Instant;
 pub trait Reader: Send {
     /// Takes the next event. Must not block on anything but its own medium.
     fn read(&mut self, event: &Event);
+
+    /// Bytes sent so far, of all: the latest value only, never a part of the story.
+    fn progress(&mut self, _target: &Label, _done: u64, _all: u64) {}
 }
 
 /// The stream. Clones write to the same one.
@@ -45,6 +48,14 @@ impl Events {
         };
         for reader in &mut inner.readers {
             reader.read(&event);
+        }
+    }
+
+    /// Tells how far a transfer is; readers without a bar let it pass.
+    pub fn progress(&self, target: &Label, done: u64, all: u64) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        for reader in &mut inner.readers {
+            reader.progress(target, done, all);
         }
     }
 }

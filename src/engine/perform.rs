@@ -87,6 +87,7 @@ pub async fn run(plan: &Plan, fleet: &Fleet, events: &crate::engine::Events, sto
             Next::Confirm(proofs) => {
                 let asked = proofs.into_iter().map(|(label, proof)| async {
                     let cx = Cx { events: events.clone(), stop: CancellationToken::new() };
+                    events.tell(Some(&label), Fact::Confirming);
                     let answer = match fleet.get(&label) {
                         Some(target) => target.confirm(proof, &cx).await,
                         None => Err(unknown_target(&label)),

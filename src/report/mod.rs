@@ -1,1 +1,19 @@
-//! Readers of the event stream: terminal, log, summary, JSON; escaping of Foreign text per medium.
+//! Readers of the event stream: terminal, log, summary, JSON; escaping of Foreign text per medium. Only this room and
+//! the faces print. May use core, and the stream of [`crate::engine`].
+//!
+//! | file | what |
+//! |---|---|
+//! | [`mask`] | secrets that must not be seen |
+//! | [`escape`] | text of others, per medium |
+//! | [`commands`], [`files`] | how a step talks to GitHub's runner |
+
+pub mod commands;
+pub mod escape;
+pub mod files;
+pub mod json;
+pub mod log;
+pub mod mask;
+pub mod terminal;
+pub mod words;
+
+pub use mask::Masker;

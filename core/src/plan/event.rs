@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{CheckResult, Failure, Foreign, Label, Outcome};
-use crate::wire::{Act, Answer};
+use crate::wire::{Act, Answer, Query};
 
 /// Something that happened: numbered per writer, stamped with that side's clock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,21 +36,18 @@ pub enum Fact {
     Started(Box<Act>),
     /// The target answered.
     Answered(Box<Act>, Box<Answer>),
+    /// A confirm was sent to the target, on a new connection.
+    Confirming,
     /// The target answered a confirm.
     Confirmed(Box<Answer>),
+    /// The target answered a question of a person.
+    Found(Box<Query>, Box<Answer>),
     /// No answer could be had.
     Lost(Failure),
     /// A check answered.
     Checked(CheckResult),
     /// A step of a long act, on the host.
     Step(String),
-    /// Bytes on their way, of all.
-    Progress {
-        /// So far.
-        done: u64,
-        /// In all.
-        all: u64,
-    },
     /// A line that a command on the host printed.
     Said(Foreign),
     /// A person should know.
