@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+
 use crate::model::{Allow, Check, EnvironmentName, Label, Seconds, Settings, WatchdogKind};
 
 /// One environment, ready to be planned.
@@ -45,7 +47,8 @@ pub struct Host {
 }
 
 /// `user@host:port`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Address {
     /// The user; absent: what the input says, or the person's own configuration.
     pub user: Option<String>,

@@ -1,0 +1,130 @@
+//! The way in: text → [`DeployFile`], or every mistake at once. May use everything in this room.
+
+use crate::model::{AppName, EnvironmentName, Failure, Place};
+
+use super::decode::{Decoded, decode};
+use super::mistake::{Mistake, failures, quoted};
+use super::resolve::Resolver;
+use super::resolved::Environment;
+use super::tree::{Tree, parse};
+use super::{vocabulary, written};
+
+/// A deploy file without mistakes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeployFile {
+    app: AppName,
+    environments: Vec<(Environment, Display)>,
+}
+
+/// How an environment's notices and reports are shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Display {
+    /// The name of a time zone; absent: UTC.
+    pub timezone: Option<String>,
+    /// The language.
+    pub language: Language,
+}
+
+/// The language of notices and reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// 日本語.
+    Japanese,
+}
+
+/// Reads a deploy file. `path` is what the mistakes name, from the repository's root.
+///
+/// # Errors
+/// Every mistake at once, in the order of the file, each with its line and column.
+pub fn load(text: &str, path: &str) -> Result<DeployFile, Vec<Failure>> {
+    let (tree, mut mistakes) = parse(text);
+    let Some(tree) = tree else { return Err(failures(mistakes, path)) };
+    let decoded = decode::<written::File>(&tree);
+    let file = resolve(&tree, decoded, &mut mistakes);
+    match file {
+        Some(file) if mistakes.is_empty() => Ok(file),
+        // Nothing could be read and nothing was said: that would be a mistake of ours, and must not pass as success.
+        None if mistakes.is_empty() => Err(vec![Failure::bug("the deploy file could not be read")]),
+        _ => Err(failures(mistakes, path)),
+    }
+}
+
+fn resolve(tree: &Tree, decoded: Decoded<written::File>, mistakes: &mut Vec<Mistake>) -> Option<DeployFile> {
+    mistakes.extend(decoded.mistakes);
+    let written::File { version: _, app, environments } = decoded.value?;
+    let mut resolver = Resolver::new(tree, &decoded.left_out);
+    let mut resolved = Vec::new();
+    if let Some(environments) = &environments {
+        for (name, environment) in &environments.0 {
+            let display = display(&environment.value);
+            resolved.extend(resolver.environment(app.as_ref(), name, &environment.value).map(|env| (env, display)));
+        }
+    }
+    mistakes.append(&mut resolver.mistakes);
+    if resolved.is_empty() && mistakes.is_empty() {
+        let at = tree.nodes.get(tree.root).map_or((1, 1), |node| node.at);
+        mistakes.push(Mistake::new(at, "there is no environment").hint("Name one: `environments: { production: { root: /srv/app } }`."));
+    }
+    Some(DeployFile { app: app?, environments: resolved })
+}
+
+fn display(environment: &written::Environment) -> Display {
+    Display {
+        timezone: environment.timezone.as_ref().map(|zone| zone.value.clone()),
+        language: match environment.language {
+            Some(written::Language::Ja) => Language::Japanese,
+            Some(written::Language::En) | None => Language::English,
+        },
+    }
+}
+
+impl DeployFile {
+    /// The app.
+    #[must_use]
+    pub fn app(&self) -> &AppName {
+        &self.app
+    }
+
+    /// The names of its environments, in the order of the file.
+    pub fn names(&self) -> impl Iterator<Item = &EnvironmentName> {
+        self.environments.iter().map(|(environment, _)| &environment.name)
+    }
+
+    /// One environment. Without a name the only one is meant.
+    ///
+    /// # Errors
+    /// There is no such environment, or several and none was named.
+    pub fn environment(&self, name: Option<&EnvironmentName>) -> Result<Environment, Vec<Failure>> {
+        self.find(name).map(|(environment, _)| environment.clone())
+    }
+
+    /// How that environment's notices and reports are shown.
+    ///
+    /// # Errors
+    /// As [`Self::environment`].
+    pub fn display(&self, name: Option<&EnvironmentName>) -> Result<Display, Vec<Failure>> {
+        self.find(name).map(|(_, display)| display.clone())
+    }
+
+    fn find(&self, name: Option<&EnvironmentName>) -> Result<&(Environment, Display), Vec<Failure>> {
+        let names = || self.names().map(EnvironmentName::as_str);
+        let known = || format!("The deploy file has: {}.", names().collect::<Vec<_>>().join(", "));
+        let wrong = |what: String, hint: String| {
+            vec![Failure::input(what).at(Place::Input("environment".to_owned())).hint(hint)]
+        };
+        match (name, self.environments.as_slice()) {
+            (None, [only]) => Ok(only),
+            (None, _) => Err(wrong("the deploy file has several environments: say which".to_owned(), known())),
+            (Some(name), all) => all.iter().find(|(environment, _)| environment.name == *name).ok_or_else(|| {
+                let hint = match vocabulary::nearest(name.as_str(), names()) {
+                    Some(near) => format!("Did you mean `{near}`?"),
+                    None => known(),
+                };
+                wrong(format!("there is no environment {}", quoted(name.as_str())), hint)
+            }),
+        }
+    }
+}
