@@ -1,0 +1,1 @@
+//! The action as GitHub runs it.

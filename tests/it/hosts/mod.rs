@@ -1,0 +1,3 @@
+//! Deploys to real hosts over real SSH.
+
+mod fixture;
