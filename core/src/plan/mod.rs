@@ -8,6 +8,7 @@ pub mod next;
 pub mod noop;
 pub mod order;
 pub mod story;
+pub mod version;
 
 pub use event::{Event, Fact};
 pub use next::{Next, next};
