@@ -1,4 +1,6 @@
 //! Frames: a big-endian `u32` length of what follows, a kind byte, the content; at most 1 MiB in all.
+//!
+//! A message that is longer (the manifest of a large release is) travels as parts before its last frame.
 
 use std::io::{self, Read, Write};
 
@@ -8,8 +10,10 @@ pub const LONGEST_FRAME: usize = 1 << 20;
 /// One frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
-    /// A message in JSON.
+    /// A message in JSON, or the end of one whose parts came before.
     Message(Vec<u8>),
+    /// A part of a message that goes on in the next frame of a message.
+    Part(Vec<u8>),
     /// A piece of the stream of file contents; an empty one ends the stream.
     Piece(Vec<u8>),
 }
@@ -26,12 +30,16 @@ pub enum FrameError {
     /// A kind that nobody knows.
     #[error("a frame of kind {0} is not known: the other side does not speak this protocol")]
     Kind(u8),
+    /// The parts of one message are more than its reader takes.
+    #[error("a message of more than {0} bytes is not allowed")]
+    Message(usize),
     /// The connection broke, or ended inside a frame.
     #[error("the connection broke: {0}")]
     Io(#[from] io::Error),
 }
 
 const MESSAGE: u8 = b'M';
+const PART: u8 = b'C';
 const PIECE: u8 = b'P';
 
 impl Frame {
@@ -42,6 +50,7 @@ impl Frame {
     pub fn to_bytes(&self) -> Result<Vec<u8>, FrameError> {
         let (kind, content) = match self {
             Self::Message(content) => (MESSAGE, content),
+            Self::Part(content) => (PART, content),
             Self::Piece(content) => (PIECE, content),
         };
         let length = content.len() + 1;
@@ -73,9 +82,19 @@ impl Frame {
         }
         match body.remove(0) {
             MESSAGE => Ok(Self::Message(body)),
+            PART => Ok(Self::Part(body)),
             PIECE => Ok(Self::Piece(body)),
             kind => Err(FrameError::Kind(kind)),
         }
+    }
+
+    /// The frames of a message of any length.
+    pub fn of_message(bytes: &[u8]) -> impl Iterator<Item = Self> + '_ {
+        let last = bytes.len().div_ceil(LONGEST_PART).max(1);
+        (1..=last).map(move |nth| {
+            let part = &bytes[(nth - 1) * LONGEST_PART..bytes.len().min(nth * LONGEST_PART)];
+            if nth == last { Self::Message(part.to_vec()) } else { Self::Part(part.to_vec()) }
+        })
     }
 
     /// Writes the frame.
@@ -108,9 +127,74 @@ impl Frame {
     }
 }
 
+/// How a long message is cut.
+const LONGEST_PART: usize = LONGEST_FRAME / 2;
+
+/// What frames amount to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whole {
+    /// A whole message in JSON.
+    Message(Vec<u8>),
+    /// A piece of the stream of file contents; an empty one ends the stream.
+    Piece(Vec<u8>),
+}
+
+/// Puts messages together from their frames.
+#[derive(Debug)]
+pub struct Assembler {
+    longest: usize,
+    parts: Vec<u8>,
+}
+
+impl Assembler {
+    /// One that takes messages of at most so many bytes.
+    #[must_use]
+    pub fn new(longest: usize) -> Self {
+        Self { longest, parts: Vec::new() }
+    }
+
+    /// Takes the next frame; gives what is whole with it.
+    ///
+    /// # Errors
+    /// The message is longer than is taken.
+    pub fn take(&mut self, frame: Frame) -> Result<Option<Whole>, FrameError> {
+        let (content, is_last) = match frame {
+            Frame::Piece(piece) => return Ok(Some(Whole::Piece(piece))),
+            Frame::Message(content) => (content, true),
+            Frame::Part(content) => (content, false),
+        };
+        if self.parts.len() + content.len() > self.longest {
+            return Err(FrameError::Message(self.longest));
+        }
+        if is_last && self.parts.is_empty() {
+            return Ok(Some(Whole::Message(content)));
+        }
+        self.parts.extend_from_slice(&content);
+        Ok(is_last.then(|| Whole::Message(std::mem::take(&mut self.parts))))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_messages_travel_in_parts() {
+        for length in [0, 1, LONGEST_PART, LONGEST_PART + 1, 3 * LONGEST_FRAME] {
+            let message: Vec<u8> = (0..length).map(|n| u8::try_from(n % 251).unwrap()).collect();
+            let mut assembler = Assembler::new(4 * LONGEST_FRAME);
+            let mut whole = Vec::new();
+            for frame in Frame::of_message(&message) {
+                assert!(frame.to_bytes().is_ok());
+                whole.extend(assembler.take(frame).unwrap());
+            }
+            assert_eq!(whole, [Whole::Message(message)]);
+        }
+        let mut assembler = Assembler::new(3);
+        assert_eq!(assembler.take(Frame::Part(vec![1, 2])).unwrap(), None);
+        assert_eq!(assembler.take(Frame::Piece(vec![9])).unwrap(), Some(Whole::Piece(vec![9])));
+        assert!(assembler.take(Frame::Message(vec![1, 2])).is_err());
+    }
 
     #[test]
     fn frames_round_trip() {

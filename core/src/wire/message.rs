@@ -82,6 +82,15 @@ macro_rules! framed {
                 Ok(Frame::Message(bytes))
             }
 
+            /// The frames to send, however long the message is.
+            ///
+            /// # Errors
+            /// It is no JSON.
+            pub fn to_frames(&self) -> Result<Vec<Frame>, FrameError> {
+                let bytes = serde_json::to_vec(self).map_err(std::io::Error::other)?;
+                Ok(Frame::of_message(&bytes).collect())
+            }
+
             /// Reads the content of a message frame.
             ///
             /// # Errors
@@ -94,3 +103,13 @@ macro_rules! framed {
 }
 framed!(ToAgent);
 framed!(FromAgent);
+
+impl ToAgent {
+    /// The longest message that an agent takes: the manifest of the largest release.
+    pub const LONGEST: usize = 256 << 20;
+}
+
+impl FromAgent {
+    /// The longest message that a controller takes from an agent.
+    pub const LONGEST: usize = 16 << 20;
+}

@@ -5,5 +5,5 @@ pub mod frame;
 pub mod message;
 
 pub use act::{Act, Answer, Intent, Logs, Query, Report, Request, SetupMode, SetupRequest, Staged, Staging};
-pub use frame::{Frame, FrameError, LONGEST_FRAME};
+pub use frame::{Assembler, Frame, FrameError, LONGEST_FRAME, Whole};
 pub use message::{FromAgent, Hello, ToAgent};
