@@ -40,6 +40,10 @@ pub enum Fact {
     Confirming,
     /// The target answered a confirm.
     Confirmed(Box<Answer>),
+    /// What would happen on the target, line by line.
+    Planned(Vec<String>),
+    /// The target answered a set-up.
+    SetUp(Box<Answer>),
     /// The target answered a question of a person.
     Found(Box<Query>, Box<Answer>),
     /// No answer could be had.

@@ -3,6 +3,7 @@
 //! [`next()`] is the one place where a roll-out is decided: the engine only performs what it says and folds the answers
 //! into the [`Story`].
 
+pub mod describe;
 pub mod event;
 pub mod next;
 pub mod noop;
@@ -10,6 +11,7 @@ pub mod order;
 pub mod story;
 pub mod version;
 
+pub use describe::describe;
 pub use event::{Event, Fact};
 pub use next::{Next, next};
 pub use order::{Plan, TargetPlan, Wanted};

@@ -1,0 +1,36 @@
+//! `plan`: exactly what would happen on each target, from its real state; nothing is changed.
+
+use std::sync::Arc;
+
+use rollback_deploy_core::model::Outcome;
+use rollback_deploy_core::plan::{Fact, describe};
+
+use super::world::{Ended, World};
+use super::deploy;
+use crate::source::Tree;
+
+/// Tells what a deploy would do.
+pub async fn plan(world: &World, tree: Arc<Tree>) -> Ended {
+    let version = tree.info.version.to_string();
+    world.events.tell(None, Fact::Began { verb: "plan".to_owned(), version: Some(version.clone()) });
+    let fleet = world.fleet(None, &version);
+    let outcome = match world.inspect(&fleet, false).await {
+        Err(outcome) => outcome,
+        Ok(facts) => match deploy::plan(world, &tree, &facts) {
+            Err(failure) => world.fail(None, failure),
+            Ok(plan) => {
+                for target in &plan.targets {
+                    if let Some(facts) = facts.get(&target.label) {
+                        world.events.tell(Some(&target.label), Fact::Planned(describe(&plan, target, facts)));
+                    }
+                }
+                let stopped = facts.values().flat_map(|facts| &facts.obstacles);
+                let stopped = stopped.into_iter().any(|failure| failure.lifted_by().is_none_or(|allow| !world.allow.contains(&allow)));
+                if stopped { Outcome::Refused } else { Outcome::Done }
+            }
+        },
+    };
+    World::close(&fleet).await;
+    world.events.tell(None, Fact::Ended(outcome));
+    Ended::only(outcome)
+}

@@ -1,0 +1,202 @@
+//! One environment with its targets, ready to be asked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::join_all;
+use rollback_deploy_core::file::{Environment, Setup};
+use rollback_deploy_core::model::facts::SetupState;
+use rollback_deploy_core::model::{Allow, Facts, Failure, Label, Outcome, TxnId};
+use rollback_deploy_core::plan::{Fact, Story};
+use rollback_deploy_core::wire::{Act, Answer, Query, Report, SetupMode, SetupRequest};
+
+use crate::engine::perform::Stop;
+use crate::engine::{Events, Fleet};
+use crate::target::{Cx, HostTarget, Target};
+use crate::transport::{Contents, Link};
+
+/// One environment with its targets.
+pub struct World {
+    /// What the deploy file or the inputs say.
+    pub environment: Environment,
+    /// How each host is reached.
+    pub links: Vec<(Label, Arc<dyn Link>)>,
+    /// Who asks: a run's URL, or user and machine.
+    pub by: String,
+    /// Overrides in force: those of the file and those of the face.
+    pub allow: Vec<Allow>,
+    /// Where facts are told.
+    pub events: Events,
+    /// Cancels everything.
+    pub stop: Stop,
+}
+
+/// How a verb ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Which exit code it is.
+    pub outcome: Outcome,
+    /// The course of each target, when something was changed.
+    pub story: Option<Story>,
+}
+
+impl Ended {
+    /// An end without a change.
+    #[must_use]
+    pub fn only(outcome: Outcome) -> Self {
+        Self { outcome, story: None }
+    }
+}
+
+impl World {
+    /// What acts may use.
+    #[must_use]
+    pub fn cx(&self) -> Cx {
+        Cx { events: self.events.clone(), stop: self.stop.token().clone() }
+    }
+
+    /// The targets, with the files that a release needs and the checks asked from here.
+    #[must_use]
+    pub fn fleet(&self, contents: Option<Arc<dyn Contents>>, version: &str) -> Fleet {
+        let hosts = self.links.iter().map(|(label, link)| {
+            let mut host = HostTarget::new(label.clone(), link.clone());
+            if let Some(contents) = &contents {
+                host = host.with_contents(contents.clone());
+            }
+            host = host.with_outside(self.environment.runner_checks.clone(), version);
+            (label.clone(), Arc::new(host) as Arc<dyn Target>)
+        });
+        hosts.collect()
+    }
+
+    /// Tells a failure and ends with it.
+    #[must_use]
+    pub fn fail(&self, label: Option<&Label>, failure: Failure) -> Outcome {
+        let outcome = failure.outcome();
+        self.events.tell(label, Fact::Failed(failure));
+        outcome
+    }
+
+    /// Inspects every target, sets hosts up that need it and may be, and inspects those again.
+    ///
+    /// # Errors
+    /// The worst of what went wrong; everything was told.
+    pub async fn inspect(&self, fleet: &Fleet, set_up: bool) -> Result<BTreeMap<Label, Facts>, Outcome> {
+        let looked = join_all(fleet.values().map(|target| self.inspect_one(target.as_ref(), set_up))).await;
+        let mut all = BTreeMap::new();
+        let mut worst: Option<Outcome> = None;
+        for (label, facts) in looked {
+            match facts {
+                Ok(facts) => drop(all.insert(label, facts)),
+                Err(failure) => {
+                    let outcome = self.fail(Some(&label), failure);
+                    worst = Some(worst.map_or(outcome, |worst| if worst.severity() >= outcome.severity() { worst } else { outcome }));
+                }
+            }
+        }
+        worst.map_or(Ok(all), Err)
+    }
+
+    async fn inspect_one(&self, target: &dyn Target, set_up: bool) -> (Label, Result<Facts, Failure>) {
+        let label = target.label().clone();
+        let looked = async {
+            let facts = self.facts(target).await?;
+            let wanted = facts.setup == SetupState::Possible && self.environment.setup == Setup::Auto;
+            if !(set_up && wanted) {
+                return Ok(facts);
+            }
+            let request = SetupRequest {
+                mode: SetupMode::Apply,
+                settings: self.environment.settings.clone(),
+                watchdog: self.environment.watchdog,
+            };
+            let answer = target.setup(&request, &self.cx()).await?;
+            self.events.tell(Some(&label), Fact::SetUp(Box::new(answer.clone())));
+            done(answer)?;
+            self.facts(target).await
+        };
+        let looked = looked.await;
+        (label, looked)
+    }
+
+    async fn facts(&self, target: &dyn Target) -> Result<Facts, Failure> {
+        let act = Act::Inspect(Box::new(self.environment.settings.clone()));
+        self.events.tell(Some(target.label()), Fact::Started(Box::new(act.clone())));
+        let answer = target.perform(&act, &self.cx()).await?;
+        self.events.tell(Some(target.label()), Fact::Answered(Box::new(act), Box::new(answer.clone())));
+        match done(answer)? {
+            Report::Facts(facts) => Ok(facts),
+            other => Err(unexpected("inspect", &other)),
+        }
+    }
+
+    /// Asks every target the same question and tells the answers.
+    pub async fn ask_all(&self, fleet: &Fleet, query: &Query) -> Vec<(Label, Result<Report, Failure>)> {
+        let cx = self.cx();
+        let asked = fleet.values().map(|target| {
+            let cx = cx.clone();
+            async move {
+                let answer = target.ask(query, &cx).await;
+                let report = match answer {
+                    Ok(answer) => {
+                        cx.events.tell(Some(target.label()), Fact::Found(Box::new(query.clone()), Box::new(answer.clone())));
+                        done(answer)
+                    }
+                    Err(failure) => Err(failure),
+                };
+                (target.label().clone(), report)
+            }
+        });
+        join_all(asked).await
+    }
+
+    /// Names for one change on each target: nobody else's.
+    ///
+    /// # Errors
+    /// The system gives no random bytes.
+    pub fn mint(&self) -> Result<TxnId, Failure> {
+        let mut random = [0_u8; 6];
+        getrandom::fill(&mut random).map_err(|error| Failure::bug(format!("no random bytes: {error}")))?;
+        let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let at = jiff::Timestamp::now().strftime("%Y%m%d%H%M%S");
+        TxnId::new(format!("{at}-{hex}")).map_err(|error| Failure::bug(error.to_string()))
+    }
+
+    /// Ends all connections.
+    pub async fn close(fleet: &Fleet) {
+        join_all(fleet.values().map(|target| target.close())).await;
+    }
+}
+
+/// What was done; anything else is a failure of the verb.
+///
+/// # Errors
+/// It was refused, failed, undone, or somebody else is at it.
+pub fn done(answer: Answer) -> Result<Report, Failure> {
+    match answer {
+        Answer::Done(report) => Ok(*report),
+        Answer::Refused(failure) | Answer::Failed(failure) => Err(failure),
+        Answer::Undone(ending) if ending.healthy => Err(Failure::failed(format!("the change was undone: {}", ending.why))),
+        Answer::Undone(ending) => Err(Failure::new(
+            rollback_deploy_core::model::Kind::FailedBack,
+            format!("the change was undone, and what runs now is not healthy: {}", ending.why),
+        )),
+        Answer::Busy(holder) => Err(Failure::new(
+            rollback_deploy_core::model::Kind::Busy,
+            format!("a {} of {} by {} is open (since {})", holder.operation, holder.release, holder.by, holder.at),
+        )
+        .hint(format!("It settles itself in {} at the latest; `wait:` makes a deploy wait for it.", holder.settles_in))
+        .hint("`rollback-deploy abort` takes it back now.")),
+        Answer::Held { settles_in } => Err(Failure::new(
+            rollback_deploy_core::model::Kind::Inconclusive,
+            format!("the change is held for a person for another {settles_in}"),
+        )
+        .hint("`rollback-deploy confirm` or `rollback-deploy abort` decides it.")),
+    }
+}
+
+/// An answer that does not fit its question.
+#[must_use]
+pub fn unexpected(asked: &str, _report: &Report) -> Failure {
+    Failure::bug(format!("the answer to {asked} does not fit"))
+}
