@@ -24,9 +24,16 @@ pub mod cli;
 pub mod engine;
 #[cfg(feature = "github")]
 pub mod github;
+pub mod hello;
+pub mod host_face;
 pub mod report;
 pub mod root;
 pub mod source;
 pub mod target;
 pub mod transport;
 pub mod verb;
+
+/// One TLS stack for everything: rustls with ring. Before any client is built.
+pub fn install_tls() {
+    let _only_once = rustls::crypto::ring::default_provider().install_default();
+}

@@ -17,6 +17,7 @@ pub fn ask(cx: Cx<'_>, query: &Query) -> Answer {
     let answered = match query {
         Query::Status => store::status(cx.state, live_link(cx).as_path()).map(Report::Status),
         Query::List => Ok(Report::Releases(store::releases(cx.state))),
+        Query::Settings => settings(cx).map(Report::Settings),
         Query::History { limit } => history(cx, *limit),
         Query::Health => health(cx),
         Query::Logs(wanted) => logs::tell(cx, wanted).map(|()| Report::LogsEnded),
@@ -35,6 +36,13 @@ pub fn live_link(cx: Cx<'_>) -> AbsPath {
     let story = confirmed.or(open).and_then(|id| store::story(cx.state, &id).ok());
     let usual = || AbsPath::new(format!("{}/current", cx.state.root()));
     story.map(|story| story.settings.link).or_else(|| usual().ok()).unwrap_or_else(|| cx.state.root().clone())
+}
+
+fn settings(cx: Cx<'_>) -> Result<Option<Box<rollback_deploy_core::model::Settings>>, Failure> {
+    match store::confirmed(cx.state)? {
+        Some(txn) => Ok(Some(Box::new(store::story(cx.state, &txn.release)?.settings))),
+        None => Ok(None),
+    }
 }
 
 fn history(cx: Cx<'_>, limit: u32) -> Result<Report, Failure> {

@@ -138,6 +138,8 @@ pub enum Query {
         /// How many at most.
         limit: u32,
     },
+    /// The settings that the live release recorded.
+    Settings,
     /// Ask the live release's checks.
     Health,
     /// Lines of logs; with `follow` until cancelled.
@@ -293,6 +295,8 @@ pub enum Report {
     Status(Status),
     /// Of list.
     Releases(Vec<ReleaseRow>),
+    /// Of settings; nothing when nothing was ever confirmed.
+    Settings(Option<Box<Settings>>),
     /// Of history: lines of `deploy.log`, newest first.
     History(Vec<String>),
     /// Of logs: the end.
