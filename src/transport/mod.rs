@@ -3,8 +3,43 @@
 use std::fs::File;
 use std::io;
 
+#[cfg(feature = "ssh")]
+pub mod bootstrap;
+pub mod channel;
+#[cfg(feature = "ssh")]
+pub mod config;
+mod contents;
+#[cfg(feature = "ssh")]
+mod folder;
+#[cfg(feature = "ssh")]
+pub mod key;
+#[cfg(feature = "ssh")]
+pub mod key_file;
+#[cfg(feature = "ssh")]
+pub mod known_hosts;
+pub mod local;
+#[cfg(feature = "ssh")]
+mod master;
+mod process;
+#[cfg(feature = "ssh")]
+pub mod programs;
+#[cfg(feature = "ssh")]
+mod remote;
+#[cfg(feature = "ssh")]
+pub mod ssh;
+mod stderr;
+#[cfg(test)]
+mod testing;
+#[cfg(feature = "ssh")]
+pub mod words;
+
 use async_trait::async_trait;
+pub use local::LocalLink;
+#[cfg(feature = "ssh")]
+pub use programs::Programs;
 use rollback_deploy_core::model::{Failure, RelPath};
+#[cfg(feature = "ssh")]
+pub use ssh::{Login, SshLink, SshRun, SshWish};
 
 /// A way to one agent.
 #[async_trait]

@@ -1,0 +1,244 @@
+//! Which host keys are trusted: lines of `known_hosts`, or pinned `SHA256:` fingerprints. Pure.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use rollback_deploy_core::model::{Failure, Place};
+use sha2::Digest as _;
+
+use super::key::string;
+
+/// How a person finds out the right fingerprint.
+pub(super) const ON_THE_CONSOLE: &str = "On the host's own console (not over the network) \
+    `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` shows the right fingerprint; give it as known-hosts.";
+
+/// Host keys that are trusted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownHosts {
+    lines: Vec<Line>,
+    pins: Vec<String>,
+}
+
+/// One line of `known_hosts`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Line {
+    text: String,
+    hosts: String,
+    /// Type and fingerprint.
+    name: String,
+}
+
+impl KnownHosts {
+    /// Parses what a deploy file or an input says; each text may have several lines. A host's public key without a
+    /// host name counts as its fingerprint.
+    ///
+    /// # Errors
+    /// Each line that is neither, all at once.
+    pub fn parse(texts: &[String]) -> Result<Self, Failure> {
+        let mut known = Self::default();
+        let mut broken = Vec::new();
+        let lines = texts.iter().flat_map(|text| text.lines()).map(str::trim);
+        for (nth, line) in lines.enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
+            if let Err(why) = known.take(line) {
+                broken.push(format!("Line {} {why}.", nth + 1));
+            }
+        }
+        if broken.is_empty() {
+            return Ok(known);
+        }
+        let mut failure = Failure::input("known-hosts has lines that are neither host keys nor SHA256 fingerprints")
+            .at(Place::Input("known-hosts".into()));
+        failure.hints = broken;
+        Err(failure.hint(ON_THE_CONSOLE))
+    }
+
+    fn take(&mut self, line: &str) -> Result<(), String> {
+        let mut words = line.split_whitespace().peekable();
+        if line.chars().any(|c| c.is_control() && c != '\t') {
+            return Err("has a control character".into());
+        }
+        if let Some(pin) = line.split_whitespace().find_map(|word| word.strip_prefix("SHA256:")) {
+            let pin = pin.trim_end_matches('=');
+            return match STANDARD_NO_PAD.decode(pin) {
+                Ok(raw) if raw.len() == 32 => {
+                    self.pins.push(format!("SHA256:{pin}"));
+                    Ok(())
+                }
+                _ => Err("has a fingerprint that is not whole: SHA256: and 43 characters".into()),
+            };
+        }
+        if line.split_whitespace().any(|word| word.starts_with("MD5:") || word.matches(':').count() == 15) {
+            return Err("has an MD5 fingerprint, which proves nothing: use the SHA256 one".into());
+        }
+        let marker = words.next_if(|word| word.starts_with('@'));
+        if !matches!(marker, None | Some("@cert-authority" | "@revoked")) {
+            return Err("has an unknown marker".into());
+        }
+        let first = words.next().unwrap_or_default();
+        if is_key_type(first) {
+            let name = fingerprint_of_public(line).ok_or("has a damaged key")?;
+            self.pins.extend(name.split_once(' ').map(|(_, pin)| pin.to_owned()));
+            return Ok(());
+        }
+        let kind = words.next().ok_or("is no line of known_hosts: host, type, key")?;
+        let key = words.next().ok_or("is no line of known_hosts: host, type, key")?;
+        let name = fingerprint_of_public(&format!("{kind} {key}")).ok_or("has a damaged key or an unknown key type")?;
+        self.lines.push(Line { text: line.to_owned(), hosts: first.to_owned(), name });
+        Ok(())
+    }
+
+    /// Nothing is trusted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty() && self.pins.is_empty()
+    }
+
+    /// The content of a `known_hosts` file.
+    #[must_use]
+    pub fn file(&self) -> String {
+        self.lines.iter().flat_map(|line| [line.text.as_str(), "\n"]).collect()
+    }
+
+    /// The pinned fingerprints: they hold for every host.
+    #[must_use]
+    pub fn pins(&self) -> &[String] {
+        &self.pins
+    }
+
+    /// What is trusted for a host, for people: types and fingerprints. Hashed names may be anybody's.
+    #[must_use]
+    pub fn expected(&self, host: &str, port: u16) -> Vec<String> {
+        let full = if port == 22 { host.to_owned() } else { format!("[{host}]:{port}") };
+        let fits =
+            |line: &&Line| line.hosts.starts_with('|') || line.hosts.split(',').any(|pattern| matches(pattern, &full));
+        self.lines.iter().filter(fits).map(|line| line.name.clone()).chain(self.pins.iter().cloned()).collect()
+    }
+
+    /// The program that ssh asks about each key that a host shows (`KnownHostsCommand`): it notes type and fingerprint
+    /// in the file named first, and answers with the key only when its fingerprint is pinned. So a pin is compared
+    /// inside the very connection, through jump hosts too, before anything of ours is sent.
+    #[must_use]
+    pub fn pin_script(&self) -> String {
+        let mut script = String::from(
+            "# notes fingerprint host type key\n\
+             case $2 in SHA256:*) printf '%s %s\\n' \"$4\" \"$2\" >>\"$1\";; esac\n",
+        );
+        if !self.pins.is_empty() {
+            // Only base64 and the prefix: no character that a pattern gives a meaning.
+            script.push_str("case $2 in ");
+            script.push_str(&self.pins.join("|"));
+            script.push_str(") printf '%s %s %s\\n' \"$3\" \"$4\" \"$5\";; esac\n");
+        }
+        script.push_str("exit 0\n");
+        script
+    }
+}
+
+fn is_key_type(word: &str) -> bool {
+    ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"].iter().any(|start| word.starts_with(start))
+}
+
+/// `*` and `?` as `known_hosts` has them; no other host is shown wrongly for want of more.
+fn matches(pattern: &str, host: &str) -> bool {
+    match pattern.chars().next() {
+        None => host.is_empty(),
+        Some('*') => {
+            (0..=host.len()).filter(|at| host.is_char_boundary(*at)).any(|at| matches(&pattern[1..], &host[at..]))
+        }
+        Some(first) => {
+            let mut rest = host.chars();
+            rest.next().is_some_and(|c| first == '?' || first.eq_ignore_ascii_case(&c))
+                && matches(&pattern[first.len_utf8()..], rest.as_str())
+        }
+    }
+}
+
+/// `type SHA256:…` of a public key's text (`type base64 …`); nothing when it is none.
+pub(super) fn fingerprint_of_public(text: &str) -> Option<String> {
+    let mut words = text.split_whitespace();
+    let kind = words.next().filter(|word| is_key_type(word))?;
+    let blob = STANDARD.decode(words.next()?).ok()?;
+    if string(&mut blob.as_slice())? != kind.as_bytes() {
+        return None;
+    }
+    Some(format!("{kind} SHA256:{}", STANDARD_NO_PAD.encode(sha2::Sha256::digest(&blob))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHRece5FMGOvVuzSRw5hSrJAnXm5nCVCfw2dvtENYSUL";
+    const PIN: &str = "SHA256:q72C1TICWsbLqv/tpl8AjMRXu37q+CvzmkLmDp4AKl0";
+
+    fn known(lines: &[&str]) -> Result<KnownHosts, Failure> {
+        KnownHosts::parse(&lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn every_kind_of_line_is_taken() {
+        let name = fingerprint_of_public(KEY).unwrap();
+        let plain = format!("192.0.2.10,web {KEY} comment");
+        let port = format!("[web]:2222 {KEY}");
+        let hashed = format!("|1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg= {KEY}");
+        let authority = format!("@cert-authority *.example.org {KEY}");
+        let all = known(&["# ours\n", &plain, "", &format!("{port}\n{hashed}\n{authority}"), PIN]).unwrap();
+        assert_eq!(all.file(), format!("{plain}\n{port}\n{hashed}\n{authority}\n"));
+        assert_eq!(all.pins(), [PIN]);
+        let only = known(&[&plain, &port, &authority]).unwrap();
+        assert_eq!(only.expected("web", 22), [name.clone()]);
+        assert_eq!(only.expected("web", 2222), [name.clone()]);
+        assert_eq!(only.expected("a.example.org", 22), [name.clone()]);
+        assert!(only.expected("other", 22).is_empty());
+        assert_eq!(all.expected("other", 22), [name, PIN.to_owned()]);
+    }
+
+    #[test]
+    fn fingerprints_are_taken_as_ssh_keygen_prints_them() {
+        let pins = known(&[&format!("256 {PIN} root@web (ED25519)"), &format!("{PIN}="), KEY]).unwrap();
+        let own = fingerprint_of_public(KEY).unwrap();
+        assert_eq!(pins.pins(), [PIN, PIN, own.split_once(' ').unwrap().1]);
+        assert!(pins.file().is_empty());
+        assert!(!pins.is_empty());
+    }
+
+    #[test]
+    fn what_is_neither_is_named_line_by_line() {
+        let damaged = KEY.replace("AAAAC3", "AAAAC4");
+        let failure = known(&[
+            "SHA256:short",
+            PIN,
+            "web",
+            &format!("web {damaged}"),
+            "MD5:16:27:ac:a5:76:28:2d:36:63:1b:56:4d:eb:df:a6:48",
+            "@oops web ssh-ed25519 AAAA",
+            "web ssh-ed25519 AAAA\u{1b}[0m",
+        ])
+        .unwrap_err();
+        let lines: Vec<_> = failure.hints.iter().filter(|hint| hint.starts_with("Line ")).collect();
+        assert_eq!(lines.len(), 6, "{:#?}", failure.hints);
+        assert!(lines[0].starts_with("Line 1 ") && lines[5].starts_with("Line 7 "));
+        assert!(known(&["", "# nothing"]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_pin_script_answers_only_for_a_pinned_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let notes = folder.path().join("notes");
+        let ask = |script: &str, pin: &str| {
+            let done = std::process::Command::new("/bin/sh")
+                .args(["-c", script, "sh"])
+                .arg(&notes)
+                .args([pin, "[web]:2222", "ssh-ed25519", "AAAAkey"])
+                .output()
+                .unwrap();
+            String::from_utf8(done.stdout).unwrap()
+        };
+        let pinned = known(&[PIN]).unwrap().pin_script();
+        assert_eq!(ask(&pinned, PIN), "[web]:2222 ssh-ed25519 AAAAkey\n");
+        assert_eq!(ask(&pinned, "SHA256:other"), "");
+        assert_eq!(ask(&pinned, "NONE"), "");
+        assert_eq!(ask(&known(&[&format!("web {KEY}")]).unwrap().pin_script(), PIN), "");
+        let noted = std::fs::read_to_string(notes).unwrap();
+        assert_eq!(noted, format!("ssh-ed25519 {PIN}\nssh-ed25519 SHA256:other\nssh-ed25519 {PIN}\n"));
+    }
+}
