@@ -67,6 +67,9 @@ pub enum Output {
     Lines,
     /// A file without a name: lines arrive at the end, and what outlives the program can print on, unread.
     Outlived,
+    /// A pipe for the output, which is `whole`; what is said on the error stream is `tail`. For answers read by us:
+    /// `sudo` and others warn on the error stream.
+    Apart,
 }
 
 /// How a program ended.
@@ -80,9 +83,9 @@ pub struct Ended {
     pub timed_out: bool,
     /// We were asked to end it.
     pub cancelled: bool,
-    /// The last lines of what it printed, both streams.
+    /// The last lines of what it printed: both streams, or the error stream where they are taken apart.
     pub tail: Foreign,
-    /// All of what it printed on its output, up to some MiB, for answers that are read by us.
+    /// All of what it printed, up to some MiB: both streams, or the output where they are taken apart.
     pub whole: Vec<u8>,
 }
 
@@ -154,6 +157,13 @@ impl<'a> Spec<'a> {
         self
     }
 
+    /// Takes its output apart from its error stream.
+    #[must_use]
+    pub fn apart(mut self) -> Self {
+        self.output = Output::Apart;
+        self
+    }
+
     /// What it starts may print on after it ended.
     #[must_use]
     pub fn outlived(mut self) -> Self {
@@ -173,7 +183,7 @@ pub fn home() -> OsString {
 /// # Errors
 /// It could not be started.
 pub fn run(spec: &Spec<'_>, line: &mut dyn FnMut(&str), cancelled: &dyn Fn() -> bool) -> io::Result<Ended> {
-    let (mut child, mut source) = start(spec)?;
+    let (mut child, mut source, errors) = start(spec)?;
     let pid = Pid::from_child(&child);
     let mut lines = Lines::default();
     let deadline = Deadline::after(spec.timeout);
@@ -200,6 +210,12 @@ pub fn run(spec: &Spec<'_>, line: &mut dyn FnMut(&str), cancelled: &dyn Fn() -> 
     lines.finish(line);
     ended.code = status.and_then(|status: ExitStatus| status.code());
     ended.signal = status.and_then(|status| status.signal());
+    if let Some(errors) = errors {
+        let mut said = Lines::default();
+        Source::File(errors).rest(&mut said, &mut |_| {});
+        said.finish(&mut |_| {});
+        lines.tail = said.tail;
+    }
     ended.tail = lines.last();
     ended.whole = lines.whole;
     Ok(ended)
@@ -213,11 +229,11 @@ pub fn take(spec: &Spec<'_>) -> io::Result<Ended> {
     run(spec, &mut |_| {}, &|| false)
 }
 
-fn start(spec: &Spec<'_>) -> io::Result<(Child, Source)> {
+fn start(spec: &Spec<'_>) -> io::Result<(Child, Source, Option<File>)> {
     let mut argv = spec.argv.iter();
     let program = argv.next().ok_or(io::ErrorKind::InvalidInput)?;
     let (source, out) = match spec.output {
-        Output::Lines => {
+        Output::Lines | Output::Apart => {
             let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
             rustix::io::ioctl_fionbio(&read, true)?;
             (Source::Pipe(Some(read.into())), write)
@@ -237,6 +253,11 @@ fn start(spec: &Spec<'_>) -> io::Result<(Child, Source)> {
             Stdio::from(file)
         }
     };
+    let errors = if spec.output == Output::Apart { Some(tempfile::tempfile()?) } else { None };
+    let error_stream = match &errors {
+        Some(file) => OwnedFd::from(file.try_clone()?),
+        None => out.try_clone()?,
+    };
     let child = Command::new(program)
         .args(argv)
         .env_clear()
@@ -246,11 +267,11 @@ fn start(spec: &Spec<'_>) -> io::Result<(Child, Source)> {
         .envs(spec.env.iter().map(|(name, value)| (name, value)))
         .current_dir(spec.cwd.unwrap_or(Path::new("/")))
         .stdin(input)
-        .stdout(out.try_clone()?)
-        .stderr(out)
+        .stdout(out)
+        .stderr(error_stream)
         .process_group(0)
         .spawn()?;
-    Ok((child, source))
+    Ok((child, source, errors))
 }
 
 /// Whether the main process has ended. It is not reaped yet, so its group keeps its number.

@@ -113,3 +113,10 @@ fn endless_output_is_bounded() {
 fn a_program_that_is_not_there_is_an_error() {
     assert!(take(&Spec::program(["/no/such/program"])).is_err());
 }
+
+#[test]
+fn streams_taken_apart() {
+    let (ended, lines) = said(&Spec::script("echo a warning >&2; echo '{}'").apart());
+    assert_eq!(lines, ["{}"]);
+    assert_eq!((ended.whole.as_slice(), ended.tail.expose()), (&b"{}\n"[..], "a warning"));
+}

@@ -24,8 +24,10 @@ mod since;
 pub mod unit;
 
 pub use hands::{Hands, NoHands};
+pub(crate) use http::names_version;
 pub use processes::ProcessInfo;
 pub use since::Since;
+pub(crate) use since::log_file;
 
 use clock::{Deadline, millis_since, monotonic};
 

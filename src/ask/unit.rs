@@ -40,7 +40,7 @@ pub struct UnitState {
 /// What is asked of each unit.
 const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,UnitFileState,Result,MainPID,NRestarts,Job,\
     ControlGroup,TriggeredBy,Triggers,CanReload,ExecMainStartTimestampMonotonic,ActiveEnterTimestampMonotonic,\
-    StateChangeTimestampMonotonic,ExecMainStatus,Type,ReadWritePaths,ReadOnlyPaths,InaccessiblePaths,BindPaths,\
+    StateChangeTimestampMonotonic,ExecMainStatus,Type,NeedDaemonReload,ReadWritePaths,ReadOnlyPaths,InaccessiblePaths,BindPaths,\
     BindReadOnlyPaths,RootDirectory,WorkingDirectory,User,RemainAfterExit";
 
 impl UnitState {
@@ -50,7 +50,7 @@ impl UnitState {
     /// There is no systemd, or it does not answer.
     pub fn read(unit: &str) -> Result<Self, Failure> {
         let properties = format!("--property={PROPERTIES}");
-        let spec = Spec::program([systemctl()?, "show", &properties, "--", unit]).within(Seconds(15));
+        let spec = Spec::program([systemctl()?, "show", &properties, "--", unit]).apart().within(Seconds(15));
         let asked = take(&spec)
             .map_err(|error| Failure::failed("systemctl could not be started").because(error.to_string()))?;
         if !asked.ok() {

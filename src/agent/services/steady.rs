@@ -1,0 +1,90 @@
+//! Without any check: the services stay as they are for a while.
+
+use std::time::Duration;
+
+use rollback_deploy_core::model::{CheckResult, Foreign, Service, Verdict};
+
+use super::{ServiceCx, own};
+use crate::ask::clock::{self, Deadline, millis_since, monotonic};
+use crate::ask::unit::UnitState;
+
+const SPAN: Duration = Duration::from_secs(10);
+const TICK: Duration = Duration::from_millis(500);
+
+/// What must not change: the main process and the count of restarts.
+#[derive(PartialEq)]
+struct Look {
+    main: Option<u32>,
+    restarts: u64,
+}
+
+pub(super) fn steady(cx: &ServiceCx<'_>) -> Vec<CheckResult> {
+    let start = monotonic();
+    let services = &cx.settings.services;
+    let first: Vec<Result<Look, (Verdict, String)>> = services.iter().map(|service| look(cx, service)).collect();
+    let mut answers: Vec<Option<(Verdict, String)>> = first.iter().map(|look| look.as_ref().err().cloned()).collect();
+    let deadline = Deadline::after_duration(SPAN);
+    while answers.iter().any(Option::is_none) && !deadline.passed() {
+        if !clock::wait(TICK.min(deadline.left()), cx.cancelled) {
+            let open = answers.iter_mut().filter(|answer| answer.is_none());
+            open.for_each(|answer| *answer = Some((Verdict::Error, "cancelled before 10 s were over".to_owned())));
+            break;
+        }
+        for ((answer, service), first) in answers.iter_mut().zip(services).zip(&first) {
+            if answer.is_none() {
+                *answer = changed(first, look(cx, service));
+            }
+        }
+    }
+    let results = services.iter().zip(answers).map(|(service, answer)| {
+        let (verdict, saw) = answer.unwrap_or((Verdict::Pass, "the same main process for 10 s, no restart".to_owned()));
+        CheckResult {
+            word: "steady".to_owned(),
+            subject: service.name().to_owned(),
+            verdict,
+            saw: Foreign::new(saw),
+            method: None,
+            took_ms: millis_since(start),
+        }
+    });
+    results.collect()
+}
+
+fn changed(first: &Result<Look, (Verdict, String)>, now: Result<Look, (Verdict, String)>) -> Option<(Verdict, String)> {
+    match (first, now) {
+        (_, Err(answer)) => Some(answer),
+        (Ok(first), Ok(now)) if *first != now => {
+            let pid = |look: &Look| look.main.map_or("none".to_owned(), |pid| pid.to_string());
+            let words = format!(
+                "its main process changed from {} to {}, restarts from {} to {}",
+                pid(first),
+                pid(&now),
+                first.restarts,
+                now.restarts
+            );
+            Some((Verdict::Fail, words))
+        }
+        _ => None,
+    }
+}
+
+fn look(cx: &ServiceCx<'_>, service: &Service) -> Result<Look, (Verdict, String)> {
+    match service {
+        Service::Systemd { unit, .. } => {
+            let state = UnitState::of(unit).map_err(|failure| (Verdict::Error, failure.what))?;
+            // A oneshot unit that ended well has nothing that could stay.
+            let finished = state.get("Type") == "oneshot" && state.get("Result") == "success";
+            if !state.is_active() && !finished {
+                return Err((Verdict::Fail, state.words()));
+            }
+            Ok(Look { main: state.main_pid(), restarts: state.number("NRestarts").unwrap_or(0) })
+        }
+        Service::Commands { name, status, .. } => {
+            let ended = own::ask(cx, name, status).map_err(|failure| (Verdict::Error, failure.what))?;
+            if !ended.ok() {
+                return Err((Verdict::Fail, format!("its status command {}", ended.words())));
+            }
+            Ok(Look { main: None, restarts: 0 })
+        }
+    }
+}
