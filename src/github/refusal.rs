@@ -38,9 +38,8 @@ pub(super) fn limited(status: StatusCode, headers: &HeaderMap, now: Timestamp) -
         return None;
     }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let now = text(DATE.as_str())
-        .and_then(|date| rfc2822::DateTimeParser::new().parse_timestamp(date).ok())
-        .unwrap_or(now);
+    let now =
+        text(DATE.as_str()).and_then(|date| rfc2822::DateTimeParser::new().parse_timestamp(date).ok()).unwrap_or(now);
     let reset = || {
         let at: i64 = text("x-ratelimit-reset")?.parse().ok()?;
         let until = Timestamp::from_second(at).ok()?;
@@ -81,8 +80,9 @@ pub(super) fn refused(status: StatusCode, body: &str, what: &str, with_token: bo
     let read = "The workflow needs `permissions: contents: read`; for another repository, a token that may read it.";
     let no_token = "No token was given (input `token`): a private repository cannot be read without one.";
     let failure = match status.as_u16() {
-        401 => Failure::input(format!("GitHub does not accept the token: {what} was not read"))
-            .hint("Check that the token has not expired and belongs to this server; usually it is ${{ github.token }}."),
+        401 => Failure::input(format!("GitHub does not accept the token: {what} was not read")).hint(
+            "Check that the token has not expired and belongs to this server; usually it is ${{ github.token }}.",
+        ),
         403 => Failure::input(format!("the token may not read {what}")).hint(read),
         404 => Failure::input(format!("{what} was not found, or the token may not see it"))
             .hint("Check the spelling.")

@@ -9,6 +9,9 @@ use rollback_deploy_core::model::{Failure, Place};
 use secrecy::SecretString;
 use url::Url;
 
+/// How we call ourselves; GitHub answers nobody without a name.
+pub(super) const AGENT: &str = concat!("rollback-deploy/", env!("CARGO_PKG_VERSION"));
+
 /// How the API is reached.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -80,7 +83,7 @@ pub(super) fn http(settings: &Settings) -> Result<reqwest::Client, Failure> {
         // Proxies come as values; the library must not look into our environment.
         .no_proxy()
         .redirect(Policy::none())
-        .user_agent(concat!("rollback-deploy/", env!("CARGO_PKG_VERSION")))
+        .user_agent(AGENT)
         .connect_timeout(settings.patience.silence.min(Duration::from_secs(30)))
         .read_timeout(settings.patience.silence);
     for (value, name, proxy) in [

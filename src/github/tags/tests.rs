@@ -26,8 +26,18 @@ async fn world() -> MockServer {
     answer(&server, "/repos/o/r/git/matching-refs/tags/v", tags.clone()).await;
     answer(&server, "/repos/o/r/git/matching-refs/tags/", tags).await;
     answer(&server, "/repos/o/r/git/matching-refs/tags/none", json!([])).await;
-    answer(&server, &format!("/repos/o/r/git/tags/{}", "1".repeat(40)), json!({"object": {"type": "tag", "sha": "2".repeat(40)}})).await;
-    answer(&server, &format!("/repos/o/r/git/tags/{}", "2".repeat(40)), json!({"object": {"type": "commit", "sha": B}})).await;
+    answer(
+        &server,
+        &format!("/repos/o/r/git/tags/{}", "1".repeat(40)),
+        json!({"object": {"type": "tag", "sha": "2".repeat(40)}}),
+    )
+    .await;
+    answer(
+        &server,
+        &format!("/repos/o/r/git/tags/{}", "2".repeat(40)),
+        json!({"object": {"type": "commit", "sha": B}}),
+    )
+    .await;
     server
 }
 
@@ -74,7 +84,10 @@ async fn tags_that_go_in_circles_or_lead_elsewhere_are_refused() {
     let server = MockServer::start().await;
     answer(&server, &format!("/repos/o/r/git/tags/{A}"), json!({"object": {"type": "tag", "sha": A}})).await;
     answer(&server, &format!("/repos/o/r/git/tags/{B}"), json!({"object": {"type": "tree", "sha": A}})).await;
-    let tag = |sha: &str| Tag { name: ReleaseId::new("v1.0.0").unwrap(), points: Points::TagObject(Commit::new(sha).unwrap()) };
+    let tag = |sha: &str| Tag {
+        name: ReleaseId::new("v1.0.0").unwrap(),
+        points: Points::TagObject(Commit::new(sha).unwrap()),
+    };
     let client = client(&server);
     assert!(peel(&client, &repository(), &tag(A)).await.unwrap_err().what.contains("more than 5"));
     assert!(peel(&client, &repository(), &tag(B)).await.unwrap_err().what.contains("not lead to a commit"));

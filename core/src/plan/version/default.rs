@@ -51,8 +51,7 @@ pub enum DefaultVersion {
 pub fn refuse_event(event: &RunEvent) -> Result<(), Failure> {
     // Also pull_request_target and pull_request_review: whoever opens a pull request starts them.
     let of_pull_request = |name: &str| name.starts_with("pull_request");
-    let second_hand = event.name == "workflow_run"
-        && event.started_by.as_deref().is_none_or(of_pull_request);
+    let second_hand = event.name == "workflow_run" && event.started_by.as_deref().is_none_or(of_pull_request);
     if !of_pull_request(&event.name) && !second_hand {
         return Ok(());
     }
