@@ -140,7 +140,7 @@ mod tests {
         assert!(rate_limit(limit, "x", true).what.contains("2025-05-25 12:35:06 UTC"));
         let secondary = headers(&[("retry-after", "7")]);
         assert_eq!(limited(StatusCode::FORBIDDEN, &secondary, ours).unwrap().wait, Duration::from_secs(7));
-        assert_eq!(limited(StatusCode::TOO_MANY_REQUESTS, &headers(&[]), ours).unwrap().wait, Duration::from_secs(60));
+        assert_eq!(limited(StatusCode::TOO_MANY_REQUESTS, &headers(&[]), ours).unwrap().wait, Duration::from_mins(1));
         assert_eq!(limited(StatusCode::FORBIDDEN, &headers(&[("x-ratelimit-remaining", "9")]), ours), None);
         assert_eq!(limited(StatusCode::NOT_FOUND, &used_up, ours), None);
     }

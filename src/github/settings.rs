@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, NoProxy, Proxy};
 use rollback_deploy_core::model::{Failure, Place};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 /// How we call ourselves; GitHub answers nobody without a name.
@@ -64,8 +64,8 @@ impl Default for Patience {
         Self {
             retries: 4,
             first: Duration::from_secs(1),
-            in_all: Duration::from_secs(120),
-            silence: Duration::from_secs(60),
+            in_all: Duration::from_mins(2),
+            silence: Duration::from_mins(1),
         }
     }
 }
@@ -91,7 +91,6 @@ pub(super) fn http(settings: &Settings) -> Result<reqwest::Client, Failure> {
         (&settings.proxies.http, "http_proxy", Proxy::http),
     ] {
         let Some(value) = value else { continue };
-        use secrecy::ExposeSecret as _;
         // The library's own message would repeat the address, and it may hold a password.
         let proxy: Proxy = proxy(value.expose_secret()).map_err(|_: reqwest::Error| {
             Failure::input(format!("the value of {name} is not the address of a proxy"))

@@ -106,7 +106,7 @@ impl Found<'_> {
                 Some(below) => RelPath::new(format!("{below}/{name}")),
                 None => RelPath::new(name),
             };
-            let path = path.map_err(|error| refused(error.to_string()))?;
+            let path = path.map_err(refused)?;
             if !self.exclude.excludes(&path) {
                 self.child(path)?;
             }
@@ -175,7 +175,7 @@ fn open(at: &Path) -> io::Result<File> {
     }
 }
 
-fn refused(what: String) -> Failure {
+fn refused(what: impl std::fmt::Display) -> Failure {
     Failure::refused(format!("the source's folder is refused: {what}")).hint("Remove it, or exclude it.")
 }
 

@@ -20,9 +20,9 @@ use run::Run;
 use url::Remote;
 
 /// How long git may take to list what there is.
-const LIST: Duration = Duration::from_secs(120);
+const LIST: Duration = Duration::from_mins(2);
 /// How long git may take to bring the files.
-const FETCH: Duration = Duration::from_secs(30 * 60);
+const FETCH: Duration = Duration::from_mins(30);
 
 /// A repository that the `git` program reads.
 #[derive(Debug)]

@@ -198,7 +198,7 @@ impl Taken<'_> {
     fn path(&mut self, bytes: &[u8]) -> Result<Option<RelPath>, Failure> {
         let shown = || String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
         let text = std::str::from_utf8(bytes).map_err(|_| hostile(format!("{:?} is not UTF-8", shown())))?;
-        let path = RelPath::new(text).map_err(|error| hostile(error.to_string()))?;
+        let path = RelPath::new(text).map_err(hostile)?;
         if self.layout == Layout::Plain {
             return Ok(Some(path));
         }
@@ -210,13 +210,13 @@ impl Taken<'_> {
         if first != top {
             return Err(hostile(format!("{path} lies beside the one folder {first}")));
         }
-        below.map(RelPath::new).transpose().map_err(|error| hostile(error.to_string()))
+        below.map(RelPath::new).transpose().map_err(hostile)
     }
 
     /// Reads the archive's head, where git notes the commit.
     fn head<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>) -> Result<(), Failure> {
         if entry.size() > 64 << 10 {
-            return Err(hostile("its head is too large".into()));
+            return Err(hostile("its head is too large"));
         }
         let Some(pairs) = entry.pax_extensions().map_err(|error| broken(&error))? else { return Ok(()) };
         for pair in pairs.flatten() {
@@ -237,12 +237,12 @@ fn make_folder(at: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(at)
 }
 
-fn hostile(what: String) -> Failure {
+fn hostile(what: impl std::fmt::Display) -> Failure {
     Failure::refused(format!("the archive is refused: {what}"))
         .hint("Nothing was unpacked on a host. git never makes such an archive: see how this one was made.")
 }
 
-fn too_large(what: String) -> Failure {
+fn too_large(what: impl std::fmt::Display) -> Failure {
     Failure::refused(format!("the archive is refused: {what}"))
         .hint("Leave out what the app does not need to run: see `exclude`.")
 }
@@ -255,7 +255,7 @@ fn disk(error: &io::Error) -> Failure {
 
 fn broken(error: &io::Error) -> Failure {
     if let Some(TooLarge(what)) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        return too_large((*what).to_owned());
+        return too_large(what);
     }
     if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
         return disk(error);

@@ -124,7 +124,7 @@ async fn every_reason_has_its_type() {
     let nobody = settings("https://x.invalid");
     assert_eq!(Artifacts::open("", &token(), &nobody).unwrap_err(), Unavailable::NotHere);
     assert_eq!(
-        Artifacts::open("http://127.0.0.1:1", &"".to_owned().into(), &nobody).unwrap_err(),
+        Artifacts::open("http://127.0.0.1:1", &String::new().into(), &nobody).unwrap_err(),
         Unavailable::NotHere
     );
     let dead = Artifacts::open("http://127.0.0.1:1/", &token(), &nobody).unwrap().list(None).await.unwrap_err();

@@ -65,6 +65,8 @@ async fn what_is_missing_names_what_there_is() {
     assert_eq!(failure.hints[0], "The nearest tags: v1.1.0, v1.0.0.");
     let other = resolve(&client, &repository(), &Wanted::Latest, "none").await.unwrap_err();
     assert!(other.hints[0].contains("There are: v1.1.0"), "{other:?}");
+    let bare = resolve(&client, &repository(), &Wanted::parse("v1.0.0", "none").unwrap(), "none").await.unwrap_err();
+    assert!(bare.hints[0].contains("v1.0.0 exists"), "{bare:?}");
     let moved = resolve(&client, &repository(), &wanted("v1"), "v").await.unwrap();
     assert_eq!(moved.tag.as_str(), "v1.1.0");
 }
