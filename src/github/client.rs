@@ -165,7 +165,10 @@ impl Client {
         let mut waited = Duration::ZERO;
         loop {
             let answer = send().await;
-            let limit = answer.as_ref().ok().and_then(|heard| limited(heard.status, &heard.headers, Timestamp::now()));
+            let limit = answer
+                .as_ref()
+                .ok()
+                .and_then(|heard| limited(heard.status, &heard.headers, &heard.body, Timestamp::now()));
             let wait = match (&answer, limit) {
                 (_, Some(limit)) => Some(limit.wait),
                 (Ok(heard), None) if !heard.status.is_server_error() => None,

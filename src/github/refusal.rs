@@ -33,7 +33,7 @@ pub(super) struct Limited {
 }
 
 /// Whether the answer is a rate limit. The server's `Date` is the clock: ours may be wrong.
-pub(super) fn limited(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Limited> {
+pub(super) fn limited(status: StatusCode, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Option<Limited> {
     if status != StatusCode::FORBIDDEN && status != StatusCode::TOO_MANY_REQUESTS {
         return None;
     }
@@ -58,7 +58,8 @@ pub(super) fn limited(status: StatusCode, headers: &HeaderMap, now: Timestamp) -
         return reset();
     }
     // A secondary limit without a header: GitHub asks for at least a minute.
-    if status == StatusCode::TOO_MANY_REQUESTS { after(60) } else { None }
+    let secondary = String::from_utf8_lossy(&body[..body.len().min(4096)]).contains("secondary rate limit");
+    if status == StatusCode::TOO_MANY_REQUESTS || secondary { after(60) } else { None }
 }
 
 /// The failure for a rate limit that lasts longer than we wait.
@@ -135,14 +136,19 @@ mod tests {
             ("x-ratelimit-remaining", "0"),
             ("x-ratelimit-reset", "1748176506"),
         ]);
-        let limit = limited(StatusCode::FORBIDDEN, &used_up, ours).unwrap();
+        let limit = limited(StatusCode::FORBIDDEN, &used_up, b"", ours).unwrap();
         assert_eq!(limit.wait, Duration::from_secs(11));
         assert!(rate_limit(limit, "x", true).what.contains("2025-05-25 12:35:06 UTC"));
         let secondary = headers(&[("retry-after", "7")]);
-        assert_eq!(limited(StatusCode::FORBIDDEN, &secondary, ours).unwrap().wait, Duration::from_secs(7));
-        assert_eq!(limited(StatusCode::TOO_MANY_REQUESTS, &headers(&[]), ours).unwrap().wait, Duration::from_mins(1));
-        assert_eq!(limited(StatusCode::FORBIDDEN, &headers(&[("x-ratelimit-remaining", "9")]), ours), None);
-        assert_eq!(limited(StatusCode::NOT_FOUND, &used_up, ours), None);
+        assert_eq!(limited(StatusCode::FORBIDDEN, &secondary, b"", ours).unwrap().wait, Duration::from_secs(7));
+        assert_eq!(
+            limited(StatusCode::TOO_MANY_REQUESTS, &headers(&[]), b"", ours).unwrap().wait,
+            Duration::from_mins(1)
+        );
+        assert_eq!(limited(StatusCode::FORBIDDEN, &headers(&[("x-ratelimit-remaining", "9")]), b"", ours), None);
+        let said = br#"{"message":"You have exceeded a secondary rate limit."}"#;
+        assert_eq!(limited(StatusCode::FORBIDDEN, &headers(&[]), said, ours).unwrap().wait, Duration::from_mins(1));
+        assert_eq!(limited(StatusCode::NOT_FOUND, &used_up, b"", ours), None);
     }
 
     #[test]

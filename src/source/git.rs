@@ -133,7 +133,10 @@ impl Git {
             let file = std::fs::File::open(&file).map_err(|error| {
                 Failure::failed("the archive made by git cannot be read").because(error.to_string())
             })?;
-            // Larger than the archive itself the content cannot be.
+            if file.metadata().is_ok_and(|meta| meta.len() > limits.archive) {
+                return Err(Failure::refused(format!("the archive is larger than {} bytes", limits.archive))
+                    .hint("Keep large files out of the repository, or deploy a folder that was built."));
+            }
             unpack(file, Layout::Plain, &exclude, &limits)
         })
         .await

@@ -142,3 +142,25 @@ fn a_cut_archive_is_broken_not_short() {
         assert_eq!(failure.kind, Kind::Failed, "cut at {cut}: {failure:?}");
     }
 }
+
+proptest::proptest! {
+    /// Names and links made of the parts that hurt: whatever is unpacked lies in its folder, and so does what it leads to.
+    #[test]
+    fn nothing_ever_lies_outside(entries in proptest::collection::vec(
+        (0..3_u8, "(/)?((a|b|c|\\.\\.|\\.)/){0,3}(a|b|c|\\.\\.)", "(/)?((a|b|c|\\.\\.)/){0,3}(a|b|c|\\.\\.)"), 1..8))
+    {
+        let archive = entries.iter().fold(Archive::new().file("z", "x"), |archive, (kind, name, target)| match kind {
+            0 => archive.file(name, "x"),
+            1 => archive.link(name, target),
+            _ => archive.entry(EntryType::Directory, name, 0o755, "", b""),
+        });
+        if let Ok(unpacked) = unpack(&archive.plain()[..], Layout::Plain, &Exclude::nothing(), &Limits::default()) {
+            let root = unpacked.folder.path().canonicalize().unwrap();
+            for entry in unpacked.manifest.entries() {
+                if let Ok(real) = root.join(entry.path.as_path()).canonicalize() {
+                    proptest::prop_assert!(real.starts_with(&root), "{entry:?} lies at {real:?}");
+                }
+            }
+        }
+    }
+}
