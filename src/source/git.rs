@@ -155,11 +155,11 @@ impl Git {
     async fn bare(&self, scratch: &Path, commit: &Commit) -> Result<String, Failure> {
         let path = scratch.join("store.git");
         let path = path.to_str().ok_or_else(|| Failure::input("the temporary folder's path is not UTF-8"))?.to_owned();
-        let format = if commit.as_str().len() == 64 { "--object-format=sha256" } else { "--object-format=sha1" };
+        // Only where it is needed: an older git does not know the option.
+        let format = (commit.as_str().len() == 64).then_some("--object-format=sha256");
         // Without a template: nothing of this machine's hooks comes along.
-        self.run
-            .git(["init", "--bare", "--quiet", "--template=", format, "--", &path], LIST, "a place for its files")
-            .await?;
+        let init = ["init", "--bare", "--quiet", "--template="].into_iter().chain(format).chain(["--", &path]);
+        self.run.git(init, LIST, "a place for its files").await?;
         Ok(path)
     }
 }

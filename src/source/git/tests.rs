@@ -124,3 +124,19 @@ async fn hostile_content_of_a_repository_is_refused() {
     let fetched = git.fetch(&which, &tag.name, &commit_of(tag), &Exclude::nothing(), &Limits::default()).await;
     assert!(fetched.unwrap_err().what.contains("leaves"));
 }
+
+#[tokio::test]
+async fn a_repository_of_sha256_is_read_too() {
+    let folder = tempfile::tempdir().unwrap();
+    sh(
+        folder.path(),
+        "git init -q --object-format=sha256 . && echo one >a && git add . && git commit -qm one && git tag v1.0.0",
+    );
+    let git = git(folder.path());
+    let tags = git.tags().await.unwrap();
+    let commit = commit_of(&tags[0]);
+    assert_eq!(commit.as_str().len(), 64);
+    let which = Which::Tag(tags[0].name.clone());
+    let tree = git.fetch(&which, &tags[0].name, &commit, &Exclude::nothing(), &Limits::default()).await.unwrap();
+    assert_eq!(tree.manifest.inodes(), 1);
+}

@@ -101,8 +101,8 @@ fn run_tag(name: &str, prefix: &str) -> Result<ReleaseId, Failure> {
 #[must_use]
 pub fn no_version(prefix: &str, tags: &[Tag]) -> Failure {
     let failure = Failure::input("no version was given").at(Place::Input("version".into()));
-    let released = |tag: &&Tag| tag.version(prefix).is_some_and(|version| version.pre.is_empty());
-    let releases: Vec<Tag> = tags.iter().filter(released).cloned().collect();
+    let is_whole = |tag: &&Tag| tag.version(prefix).is_some_and(|version| version.pre.is_empty());
+    let releases: Vec<Tag> = tags.iter().filter(is_whole).cloned().collect();
     let names = highest(prefix, if releases.is_empty() { tags } else { &releases });
     if names.is_empty() {
         return failure.hint(format!(
