@@ -2,21 +2,26 @@
 //! is waited for as long as our patience lasts; pages are followed; everything else is a Failure with what to do.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use http::header::{ACCEPT, LINK, LOCATION};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::header::{ACCEPT, LINK, LOCATION, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use jiff::Timestamp;
-use octocrab::Octocrab;
+use octocrab::service::middleware::auth_header::AuthHeaderLayer;
+use octocrab::service::middleware::base_uri::BaseUriLayer;
+use octocrab::service::middleware::extra_headers::ExtraHeadersLayer;
+use octocrab::service::middleware::reqwest_connector::ReqwestConnector;
+use octocrab::{AuthState, Octocrab, OctocrabBuilder};
 use rollback_deploy_core::model::Failure;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::download::Broken;
-use super::refusal::{self, limited, rate_limit, refused, unreachable};
+use super::refusal::{limited, rate_limit, refused, unreachable};
 use super::settings::{self, Patience, Settings};
 
 /// The most that an answer in JSON may hold.
@@ -33,7 +38,7 @@ pub struct Client {
     crab: Octocrab,
     pub(super) http: reqwest::Client,
     pub(super) api: Url,
-    pub(super) token: Option<SecretString>,
+    pub(super) bearer: Option<HeaderValue>,
     pub(super) patience: Patience,
 }
 
@@ -55,25 +60,19 @@ impl Client {
     pub fn new(settings: &Settings) -> Result<Self, Failure> {
         let api = base(&settings.api)?;
         let http = settings::http(settings)?;
-        let mut builder = Octocrab::builder().add_header(
-            http::header::USER_AGENT,
-            concat!("rollback-deploy/", env!("CARGO_PKG_VERSION")).to_owned(),
-        );
-        builder = builder.base_uri(api.as_str()).and_then(|b| b.upload_uri(api.as_str())).map_err(|_| {
-            Failure::input("the address of the API is not valid")
-        })?;
-        if let Some(token) = &settings.token {
-            let text = token.expose_secret();
-            if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
-                return Err(Failure::input("the token is empty or has characters that no token has")
-                    .hint("Check the secret for spaces and line breaks; usually it is ${{ github.token }}."));
-            }
-            builder = builder.personal_token(token.clone());
-        }
-        let crab = builder
-            .build_with_reqwest(http.clone())
-            .map_err(|error| Failure::bug("the client of the API cannot be built").because(refusal::causes(&error)))?;
-        Ok(Self { crab, http, api, token: settings.token.clone(), patience: settings.patience })
+        let base: Uri = api.as_str().parse().map_err(|_| Failure::input("the address of the API is not valid"))?;
+        let bearer = settings.token.as_ref().map(bearer).transpose()?;
+        let agent = (USER_AGENT, HeaderValue::from_static(settings::AGENT));
+        // octocrab's own stack without its retries, which repeat at once and repeat POSTs too.
+        let crab = OctocrabBuilder::new_empty()
+            .with_service(ReqwestConnector::new(http.clone()))
+            .with_layer(&ExtraHeadersLayer::new(Arc::new(vec![agent])))
+            .with_layer(&BaseUriLayer::new(base.clone()))
+            .with_layer(&AuthHeaderLayer::new(bearer.clone(), base.clone(), base))
+            .with_auth(AuthState::None)
+            .build()
+            .unwrap_or_else(|never| match never {});
+        Ok(Self { crab, http, api, bearer, patience: settings.patience })
     }
 
     /// Reads a route as JSON; `what` names it in failures.
@@ -125,7 +124,7 @@ impl Client {
         if heard.status.is_success() {
             return Ok(());
         }
-        Err(refused(heard.status, &String::from_utf8_lossy(&heard.body), what, self.token.is_some()))
+        Err(refused(heard.status, &String::from_utf8_lossy(&heard.body), what, self.bearer.is_some()))
     }
 
     /// One GET with all our patience. Redirects inside the API are followed; others are answered as they are.
@@ -166,7 +165,10 @@ impl Client {
         let mut waited = Duration::ZERO;
         loop {
             let answer = send().await;
-            let limit = answer.as_ref().ok().and_then(|heard| limited(heard.status, &heard.headers, Timestamp::now()));
+            let limit = answer
+                .as_ref()
+                .ok()
+                .and_then(|heard| limited(heard.status, &heard.headers, &heard.body, Timestamp::now()));
             let wait = match (&answer, limit) {
                 (_, Some(limit)) => Some(limit.wait),
                 (Ok(heard), None) if !heard.status.is_server_error() => None,
@@ -181,7 +183,7 @@ impl Client {
                 }
                 None => {
                     return match (answer, limit) {
-                        (_, Some(limit)) => Err(rate_limit(limit, what, self.token.is_some())),
+                        (_, Some(limit)) => Err(rate_limit(limit, what, self.bearer.is_some())),
                         (Ok(heard), None) if heard.status.is_server_error() => {
                             Err(refused(heard.status, &String::from_utf8_lossy(&heard.body), what, true))
                         }
@@ -218,6 +220,19 @@ impl Client {
             }),
         }
     }
+}
+
+/// The header of a token; marked so that nothing prints it.
+fn bearer(token: &SecretString) -> Result<HeaderValue, Failure> {
+    let text = token.expose_secret();
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    let value = plain.then(|| HeaderValue::from_str(&format!("Bearer {text}")).ok()).flatten();
+    let mut value = value.ok_or_else(|| {
+        Failure::input("the token is empty or has characters that no token has")
+            .hint("Check the secret for spaces and line breaks; usually it is ${{ github.token }}.")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// The base with a path that ends in no slash twice, and nothing else in it.

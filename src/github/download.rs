@@ -4,10 +4,9 @@
 use std::fs::File;
 use std::io::{Seek as _, Write as _};
 
+use http::HeaderMap;
 use http::header::{ACCEPT, AUTHORIZATION, LOCATION};
-use http::{HeaderMap, HeaderValue};
 use rollback_deploy_core::model::Failure;
-use secrecy::ExposeSecret as _;
 use url::Url;
 
 use super::client::{Cause, Client, Heard};
@@ -63,7 +62,7 @@ pub async fn to_file(client: &Client, route: &str, limit: u64, what: &str) -> Re
 async fn fetch(client: &Client, start: Url, file: &mut File, limit: u64) -> Result<Heard, Cause> {
     let mut url = start;
     for _ in 0..=HOPS {
-        let mut answer = ask(client, &url)?.send().await.map_err(reqwest::Error::without_url)?;
+        let mut answer = ask(client, &url).send().await.map_err(reqwest::Error::without_url)?;
         let (status, headers) = (answer.status(), answer.headers().clone());
         if status.is_redirection() {
             url = onward(&url, &headers)?;
@@ -88,17 +87,15 @@ async fn fetch(client: &Client, start: Url, file: &mut File, limit: u64) -> Resu
 }
 
 /// The request for an address; the token goes along only to the server of the API.
-fn ask(client: &Client, url: &Url) -> Result<reqwest::RequestBuilder, Cause> {
+fn ask(client: &Client, url: &Url) -> reqwest::RequestBuilder {
     let mut request = client.http.get(url.clone());
     if url.origin() == client.api.origin() {
         request = request.header(ACCEPT, "application/vnd.github+json").header("x-github-api-version", "2022-11-28");
-        if let Some(token) = &client.token {
-            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))?;
-            value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
+        if let Some(bearer) = &client.bearer {
+            request = request.header(AUTHORIZATION, bearer.clone());
         }
     }
-    Ok(request)
+    request
 }
 
 /// Where an answer sends us.

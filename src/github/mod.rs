@@ -10,8 +10,8 @@
 //! | `artifact` | artifacts of the run (protocol v4) |
 //! | `backup` | the one file inside such an artifact |
 
-//ARTI
-//BACK
+pub mod artifact;
+pub mod backup;
 pub mod client;
 pub mod contents;
 pub mod download;
@@ -25,4 +25,4 @@ pub use repository::Repository;
 pub use settings::{Patience, Proxies, Settings, install_tls};
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

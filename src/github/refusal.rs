@@ -33,14 +33,13 @@ pub(super) struct Limited {
 }
 
 /// Whether the answer is a rate limit. The server's `Date` is the clock: ours may be wrong.
-pub(super) fn limited(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Limited> {
+pub(super) fn limited(status: StatusCode, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Option<Limited> {
     if status != StatusCode::FORBIDDEN && status != StatusCode::TOO_MANY_REQUESTS {
         return None;
     }
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let now = text(DATE.as_str())
-        .and_then(|date| rfc2822::DateTimeParser::new().parse_timestamp(date).ok())
-        .unwrap_or(now);
+    let now =
+        text(DATE.as_str()).and_then(|date| rfc2822::DateTimeParser::new().parse_timestamp(date).ok()).unwrap_or(now);
     let reset = || {
         let at: i64 = text("x-ratelimit-reset")?.parse().ok()?;
         let until = Timestamp::from_second(at).ok()?;
@@ -59,7 +58,8 @@ pub(super) fn limited(status: StatusCode, headers: &HeaderMap, now: Timestamp) -
         return reset();
     }
     // A secondary limit without a header: GitHub asks for at least a minute.
-    if status == StatusCode::TOO_MANY_REQUESTS { after(60) } else { None }
+    let secondary = String::from_utf8_lossy(&body[..body.len().min(4096)]).contains("secondary rate limit");
+    if status == StatusCode::TOO_MANY_REQUESTS || secondary { after(60) } else { None }
 }
 
 /// The failure for a rate limit that lasts longer than we wait.
@@ -81,8 +81,9 @@ pub(super) fn refused(status: StatusCode, body: &str, what: &str, with_token: bo
     let read = "The workflow needs `permissions: contents: read`; for another repository, a token that may read it.";
     let no_token = "No token was given (input `token`): a private repository cannot be read without one.";
     let failure = match status.as_u16() {
-        401 => Failure::input(format!("GitHub does not accept the token: {what} was not read"))
-            .hint("Check that the token has not expired and belongs to this server; usually it is ${{ github.token }}."),
+        401 => Failure::input(format!("GitHub does not accept the token: {what} was not read")).hint(
+            "Check that the token has not expired and belongs to this server; usually it is ${{ github.token }}.",
+        ),
         403 => Failure::input(format!("the token may not read {what}")).hint(read),
         404 => Failure::input(format!("{what} was not found, or the token may not see it"))
             .hint("Check the spelling.")
@@ -135,14 +136,19 @@ mod tests {
             ("x-ratelimit-remaining", "0"),
             ("x-ratelimit-reset", "1748176506"),
         ]);
-        let limit = limited(StatusCode::FORBIDDEN, &used_up, ours).unwrap();
+        let limit = limited(StatusCode::FORBIDDEN, &used_up, b"", ours).unwrap();
         assert_eq!(limit.wait, Duration::from_secs(11));
         assert!(rate_limit(limit, "x", true).what.contains("2025-05-25 12:35:06 UTC"));
         let secondary = headers(&[("retry-after", "7")]);
-        assert_eq!(limited(StatusCode::FORBIDDEN, &secondary, ours).unwrap().wait, Duration::from_secs(7));
-        assert_eq!(limited(StatusCode::TOO_MANY_REQUESTS, &headers(&[]), ours).unwrap().wait, Duration::from_secs(60));
-        assert_eq!(limited(StatusCode::FORBIDDEN, &headers(&[("x-ratelimit-remaining", "9")]), ours), None);
-        assert_eq!(limited(StatusCode::NOT_FOUND, &used_up, ours), None);
+        assert_eq!(limited(StatusCode::FORBIDDEN, &secondary, b"", ours).unwrap().wait, Duration::from_secs(7));
+        assert_eq!(
+            limited(StatusCode::TOO_MANY_REQUESTS, &headers(&[]), b"", ours).unwrap().wait,
+            Duration::from_mins(1)
+        );
+        assert_eq!(limited(StatusCode::FORBIDDEN, &headers(&[("x-ratelimit-remaining", "9")]), b"", ours), None);
+        let said = br#"{"message":"You have exceeded a secondary rate limit."}"#;
+        assert_eq!(limited(StatusCode::FORBIDDEN, &headers(&[]), said, ours).unwrap().wait, Duration::from_mins(1));
+        assert_eq!(limited(StatusCode::NOT_FOUND, &used_up, b"", ours), None);
     }
 
     #[test]

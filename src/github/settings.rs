@@ -6,8 +6,11 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, NoProxy, Proxy};
 use rollback_deploy_core::model::{Failure, Place};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
+
+/// How we call ourselves; GitHub answers nobody without a name.
+pub(super) const AGENT: &str = concat!("rollback-deploy/", env!("CARGO_PKG_VERSION"));
 
 /// How the API is reached.
 #[derive(Debug, Clone)]
@@ -61,8 +64,8 @@ impl Default for Patience {
         Self {
             retries: 4,
             first: Duration::from_secs(1),
-            in_all: Duration::from_secs(120),
-            silence: Duration::from_secs(60),
+            in_all: Duration::from_mins(2),
+            silence: Duration::from_mins(1),
         }
     }
 }
@@ -80,7 +83,7 @@ pub(super) fn http(settings: &Settings) -> Result<reqwest::Client, Failure> {
         // Proxies come as values; the library must not look into our environment.
         .no_proxy()
         .redirect(Policy::none())
-        .user_agent(concat!("rollback-deploy/", env!("CARGO_PKG_VERSION")))
+        .user_agent(AGENT)
         .connect_timeout(settings.patience.silence.min(Duration::from_secs(30)))
         .read_timeout(settings.patience.silence);
     for (value, name, proxy) in [
@@ -88,7 +91,6 @@ pub(super) fn http(settings: &Settings) -> Result<reqwest::Client, Failure> {
         (&settings.proxies.http, "http_proxy", Proxy::http),
     ] {
         let Some(value) = value else { continue };
-        use secrecy::ExposeSecret as _;
         // The library's own message would repeat the address, and it may hold a password.
         let proxy: Proxy = proxy(value.expose_secret()).map_err(|_: reqwest::Error| {
             Failure::input(format!("the value of {name} is not the address of a proxy"))

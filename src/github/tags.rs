@@ -75,15 +75,10 @@ pub async fn resolve(
         Wanted::Name(_) => Vec::new(),
         _ => list(client, repository, prefix).await?,
     };
-    let found = if prefixed.is_empty() {
-        // The whole list makes the refusal say what there is.
-        let all = list(client, repository, "").await?;
-        choose(wanted, prefix, &all)?.clone()
-    } else {
-        match choose(wanted, prefix, &prefixed) {
-            Ok(tag) => tag.clone(),
-            Err(failure) => return Err(failure),
-        }
+    let found = match choose(wanted, prefix, &prefixed) {
+        Ok(tag) => tag.clone(),
+        // Among all tags: by their names, and so that a refusal says what there is.
+        Err(_) => choose(wanted, prefix, &list(client, repository, "").await?)?.clone(),
     };
     let commit = peel(client, repository, &found).await?;
     Ok(Resolved { tag: found.name, commit })

@@ -11,7 +11,12 @@ pub(crate) const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 pub(crate) const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
 pub(crate) fn patience() -> Patience {
-    Patience { retries: 2, first: Duration::from_millis(1), in_all: Duration::from_secs(3), silence: Duration::from_secs(20) }
+    Patience {
+        retries: 2,
+        first: Duration::from_millis(1),
+        in_all: Duration::from_secs(3),
+        silence: Duration::from_secs(20),
+    }
 }
 
 pub(crate) fn settings(api: &str) -> Settings {

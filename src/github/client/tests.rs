@@ -1,6 +1,5 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
-use std::sync::Arc;
 
 use rollback_deploy_core::model::Kind;
 use serde_json::{Value, json};
@@ -33,6 +32,11 @@ async fn pages_are_followed_with_the_token_and_the_version() {
         .mount(&server)
         .await;
     assert_eq!(client(&server).pages::<u32>("/list", "numbers").await.unwrap(), [1, 2, 3]);
+    for request in server.received_requests().await.unwrap() {
+        let agents: Vec<_> = request.headers.get_all("user-agent").iter().collect();
+        assert_eq!(agents, [concat!("rollback-deploy/", env!("CARGO_PKG_VERSION"))]);
+        assert_eq!(request.headers.get_all("authorization").iter().count(), 1);
+    }
 }
 
 #[tokio::test]
@@ -48,7 +52,12 @@ async fn a_page_elsewhere_is_not_followed() {
 #[tokio::test]
 async fn a_5xx_is_asked_again_and_then_it_is_over() {
     let server = MockServer::start().await;
-    Mock::given(path("/shaky")).respond_with(ResponseTemplate::new(502)).up_to_n_times(2).with_priority(1).mount(&server).await;
+    Mock::given(path("/shaky"))
+        .respond_with(ResponseTemplate::new(502))
+        .up_to_n_times(2)
+        .with_priority(1)
+        .mount(&server)
+        .await;
     Mock::given(path("/shaky")).respond_with(ok(&json!(7))).mount(&server).await;
     assert_eq!(client(&server).json::<u32>("/shaky", "it").await.unwrap(), 7);
     Mock::given(path("/down")).respond_with(ResponseTemplate::new(503)).expect(3).mount(&server).await;
@@ -61,7 +70,12 @@ async fn a_5xx_is_asked_again_and_then_it_is_over() {
 async fn a_short_rate_limit_is_waited_for_and_a_long_one_says_when_it_ends() {
     let server = MockServer::start().await;
     let limit = |status: u16, name: &str, value: &str| ResponseTemplate::new(status).insert_header(name, value);
-    Mock::given(path("/short")).respond_with(limit(429, "retry-after", "1")).up_to_n_times(1).with_priority(1).mount(&server).await;
+    Mock::given(path("/short"))
+        .respond_with(limit(429, "retry-after", "1"))
+        .up_to_n_times(1)
+        .with_priority(1)
+        .mount(&server)
+        .await;
     Mock::given(path("/short")).respond_with(ok(&json!(7))).mount(&server).await;
     assert_eq!(client(&server).json::<u32>("/short", "it").await.unwrap(), 7);
     let far = limit(403, "x-ratelimit-remaining", "0").insert_header("x-ratelimit-reset", "4102444800");
@@ -74,7 +88,8 @@ async fn a_short_rate_limit_is_waited_for_and_a_long_one_says_when_it_ends() {
 async fn refusals_name_the_permission_and_never_the_token() {
     let server = MockServer::start().await;
     for status in [401, 403, 404] {
-        let no = ResponseTemplate::new(status).set_body_json(json!({"message": "Resource not accessible by integration"}));
+        let no =
+            ResponseTemplate::new(status).set_body_json(json!({"message": "Resource not accessible by integration"}));
         Mock::given(path(format!("/{status}"))).respond_with(no).expect(1).mount(&server).await;
         let failure = client(&server).json::<Value>(&format!("/{status}"), "it").await.unwrap_err();
         assert_eq!(failure.kind, Kind::Input);
@@ -83,14 +98,19 @@ async fn refusals_name_the_permission_and_never_the_token() {
     }
     Mock::given(path("/html")).respond_with(ResponseTemplate::new(200).set_body_string("<html>")).mount(&server).await;
     assert!(client(&server).json::<Value>("/html", "it").await.unwrap_err().hints[0].contains("proxy"));
-    assert!(!format!("{:?}", settings("http://x").token).contains("ghs_secret"));
+    for text in [format!("{:?}", settings("http://x")), format!("{:?}", client(&server))] {
+        assert!(!text.contains("ghs_secret"), "{text}");
+    }
 }
 
 #[tokio::test]
 async fn an_enterprise_server_keeps_its_base_path() {
     let server = MockServer::start().await;
     let moved = format!("{}/api/v3/repositories/7", server.uri());
-    Mock::given(path("/api/v3/repos/o/r")).respond_with(ResponseTemplate::new(301).insert_header("location", moved.as_str())).mount(&server).await;
+    Mock::given(path("/api/v3/repos/o/r"))
+        .respond_with(ResponseTemplate::new(301).insert_header("location", moved.as_str()))
+        .mount(&server)
+        .await;
     Mock::given(path("/api/v3/repositories/7")).respond_with(ok(&json!(7))).mount(&server).await;
     for base in ["/api/v3", "/api/v3/"] {
         let client = Client::new(&settings(&format!("{}{base}", server.uri()))).unwrap();
@@ -101,12 +121,19 @@ async fn an_enterprise_server_keeps_its_base_path() {
 #[tokio::test]
 async fn an_http_proxy_is_used_except_where_it_must_not_be() {
     let proxy = MockServer::start().await;
-    Mock::given(method("GET")).and(header("host", "api.invalid")).respond_with(ok(&json!(7))).expect(1).mount(&proxy).await;
+    Mock::given(method("GET"))
+        .and(header("host", "api.invalid"))
+        .respond_with(ok(&json!(7)))
+        .expect(1)
+        .mount(&proxy)
+        .await;
     let mut settings = settings("http://api.invalid");
     settings.proxies.http = Some(proxy.uri().into());
     assert_eq!(Client::new(&settings).unwrap().json::<u32>("/x", "it").await.unwrap(), 7);
     settings.proxies.except = Some("api.invalid".into());
-    assert!(Client::new(&settings).unwrap().json::<u32>("/x", "it").await.unwrap_err().what.contains("cannot be reached"));
+    assert!(
+        Client::new(&settings).unwrap().json::<u32>("/x", "it").await.unwrap_err().what.contains("cannot be reached")
+    );
     settings.proxies.http = Some("http://user:hunter2@[".to_owned().into());
     let failure = Client::new(&settings).unwrap_err();
     assert!(failure.what.contains("http_proxy") && !format!("{failure:?}").contains("hunter2"), "{failure:?}");

@@ -15,9 +15,21 @@ async fn the_token_stays_with_the_api() {
         .respond_with(ResponseTemplate::new(302).insert_header("location", elsewhere.as_str()))
         .mount(&api)
         .await;
-    Mock::given(header_exists("authorization")).respond_with(ResponseTemplate::new(400)).with_priority(1).mount(&storage).await;
-    Mock::given(path("/archive")).respond_with(ResponseTemplate::new(500)).up_to_n_times(1).with_priority(2).mount(&storage).await;
-    Mock::given(path("/archive")).respond_with(ResponseTemplate::new(200).set_body_bytes(b"files")).mount(&storage).await;
+    Mock::given(header_exists("authorization"))
+        .respond_with(ResponseTemplate::new(400))
+        .with_priority(1)
+        .mount(&storage)
+        .await;
+    Mock::given(path("/archive"))
+        .respond_with(ResponseTemplate::new(500))
+        .up_to_n_times(1)
+        .with_priority(2)
+        .mount(&storage)
+        .await;
+    Mock::given(path("/archive"))
+        .respond_with(ResponseTemplate::new(200).set_body_bytes(b"files"))
+        .mount(&storage)
+        .await;
     let mut text = String::new();
     to_file(&client(&api), "/tar", 5, "the archive").await.unwrap().read_to_string(&mut text).unwrap();
     assert_eq!(text, "files");

@@ -26,8 +26,18 @@ async fn world() -> MockServer {
     answer(&server, "/repos/o/r/git/matching-refs/tags/v", tags.clone()).await;
     answer(&server, "/repos/o/r/git/matching-refs/tags/", tags).await;
     answer(&server, "/repos/o/r/git/matching-refs/tags/none", json!([])).await;
-    answer(&server, &format!("/repos/o/r/git/tags/{}", "1".repeat(40)), json!({"object": {"type": "tag", "sha": "2".repeat(40)}})).await;
-    answer(&server, &format!("/repos/o/r/git/tags/{}", "2".repeat(40)), json!({"object": {"type": "commit", "sha": B}})).await;
+    answer(
+        &server,
+        &format!("/repos/o/r/git/tags/{}", "1".repeat(40)),
+        json!({"object": {"type": "tag", "sha": "2".repeat(40)}}),
+    )
+    .await;
+    answer(
+        &server,
+        &format!("/repos/o/r/git/tags/{}", "2".repeat(40)),
+        json!({"object": {"type": "commit", "sha": B}}),
+    )
+    .await;
     server
 }
 
@@ -55,6 +65,8 @@ async fn what_is_missing_names_what_there_is() {
     assert_eq!(failure.hints[0], "The nearest tags: v1.1.0, v1.0.0.");
     let other = resolve(&client, &repository(), &Wanted::Latest, "none").await.unwrap_err();
     assert!(other.hints[0].contains("There are: v1.1.0"), "{other:?}");
+    let bare = resolve(&client, &repository(), &Wanted::parse("v1.0.0", "none").unwrap(), "none").await.unwrap_err();
+    assert!(bare.hints[0].contains("v1.0.0 exists"), "{bare:?}");
     let moved = resolve(&client, &repository(), &wanted("v1"), "v").await.unwrap();
     assert_eq!(moved.tag.as_str(), "v1.1.0");
 }
@@ -74,7 +86,10 @@ async fn tags_that_go_in_circles_or_lead_elsewhere_are_refused() {
     let server = MockServer::start().await;
     answer(&server, &format!("/repos/o/r/git/tags/{A}"), json!({"object": {"type": "tag", "sha": A}})).await;
     answer(&server, &format!("/repos/o/r/git/tags/{B}"), json!({"object": {"type": "tree", "sha": A}})).await;
-    let tag = |sha: &str| Tag { name: ReleaseId::new("v1.0.0").unwrap(), points: Points::TagObject(Commit::new(sha).unwrap()) };
+    let tag = |sha: &str| Tag {
+        name: ReleaseId::new("v1.0.0").unwrap(),
+        points: Points::TagObject(Commit::new(sha).unwrap()),
+    };
     let client = client(&server);
     assert!(peel(&client, &repository(), &tag(A)).await.unwrap_err().what.contains("more than 5"));
     assert!(peel(&client, &repository(), &tag(B)).await.unwrap_err().what.contains("not lead to a commit"));

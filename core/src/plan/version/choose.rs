@@ -1,6 +1,6 @@
 //! The one tag that is meant, or a refusal that names the nearest ones.
 
-use super::nearest::{highest, nearest};
+use super::nearest::nearest;
 use super::{Tag, Wanted};
 use crate::model::{Failure, Place};
 
@@ -67,10 +67,23 @@ fn missing(wanted: &Wanted, prefix: &str, tags: &[Tag]) -> Failure {
         ));
     }
     let failure = failure.hint(format!("The nearest tags: {}.", near.join(", ")));
-    let names_prerelease = matches!(wanted, Wanted::Latest | Wanted::Range { .. })
-        && highest(prefix, tags).first().is_some_and(|name| name.contains('-'));
-    if names_prerelease {
-        return failure.hint("A prerelease is taken only when it is named whole.");
+    match prerelease(wanted, prefix, tags) {
+        Some(tag) => failure.hint(format!("A prerelease is taken only when it is named, such as {}.", tag.name)),
+        None => failure,
     }
-    failure
+}
+
+/// A prerelease that would match if it were a release.
+fn prerelease<'a>(wanted: &Wanted, prefix: &str, tags: &'a [Tag]) -> Option<&'a Tag> {
+    let fits = |mut version: semver::Version| {
+        let is_prerelease = !version.pre.is_empty();
+        version.pre = semver::Prerelease::EMPTY;
+        is_prerelease
+            && match wanted {
+                Wanted::Latest => true,
+                Wanted::Range { req, .. } => req.matches(&version),
+                Wanted::Version { .. } | Wanted::Name(_) | Wanted::Previous => false,
+            }
+    };
+    tags.iter().filter(|tag| tag.version(prefix).is_some_and(fits)).max_by_key(|tag| tag.version(prefix))
 }

@@ -51,8 +51,7 @@ pub enum DefaultVersion {
 pub fn refuse_event(event: &RunEvent) -> Result<(), Failure> {
     // Also pull_request_target and pull_request_review: whoever opens a pull request starts them.
     let of_pull_request = |name: &str| name.starts_with("pull_request");
-    let second_hand = event.name == "workflow_run"
-        && event.started_by.as_deref().is_none_or(of_pull_request);
+    let second_hand = event.name == "workflow_run" && event.started_by.as_deref().is_none_or(of_pull_request);
     if !of_pull_request(&event.name) && !second_hand {
         return Ok(());
     }
@@ -102,9 +101,14 @@ fn run_tag(name: &str, prefix: &str) -> Result<ReleaseId, Failure> {
 #[must_use]
 pub fn no_version(prefix: &str, tags: &[Tag]) -> Failure {
     let failure = Failure::input("no version was given").at(Place::Input("version".into()));
-    let names = highest(prefix, tags);
+    let is_whole = |tag: &&Tag| tag.version(prefix).is_some_and(|version| version.pre.is_empty());
+    let releases: Vec<Tag> = tags.iter().filter(is_whole).cloned().collect();
+    let names = highest(prefix, if releases.is_empty() { tags } else { &releases });
     if names.is_empty() {
-        return failure.hint("There is no version tag yet. Make one: git tag v1.0.0 && git push origin v1.0.0.");
+        return failure.hint(format!(
+            "There is no version tag yet. Make one: git tag {prefix}1.0.0 && git push origin {prefix}1.0.0."
+        ));
     }
-    failure.hint(format!("Name one, such as {}.", names.join(", "))).hint("The highest version is `latest`.")
+    let failure = failure.hint(format!("Name one, such as {}.", names.join(", ")));
+    if releases.is_empty() { failure } else { failure.hint("The highest version is `latest`.") }
 }

@@ -62,6 +62,8 @@ fn prereleases_only_when_asked() {
     let names = ["v1.0.0-rc.1", "v1.0.0-rc.2"];
     let refused = pick("latest", "v", &names).unwrap_err();
     assert!(refused.hints.iter().any(|hint| hint.contains("prerelease")), "{refused:?}");
+    let none = pick("^2", "app-v", &["app-v1.0.0", "app-v3.0.0-rc.1"]).unwrap_err();
+    assert!(!none.hints.iter().any(|hint| hint.contains("prerelease")), "{none:?}");
     assert!(pick("1", "v", &names).is_err());
     assert!(pick("^1", "v", &names).is_err());
     assert_eq!(pick("^1.0.0-rc", "v", &names).unwrap(), "v1.0.0-rc.2");
@@ -135,7 +137,7 @@ fn without_a_version_the_run_says_which() {
     assert_eq!(branch("workflow_dispatch"), DefaultVersion::MustBeNamed);
     assert_eq!(branch("schedule"), DefaultVersion::MustBeNamed);
     let refused = no_version("v", &tags(&SOME));
-    assert_eq!(refused.hints[0], "Name one, such as v3.0.0-rc.1, v2.0.0, v1.10.0.");
+    assert_eq!(refused.hints[0], "Name one, such as v2.0.0, v1.10.0, v1.4.3.");
 }
 
 #[test]
@@ -152,4 +154,20 @@ fn pull_requests_never_deploy() {
     assert!(by(None).is_err());
     assert!(by(Some("push")).is_ok());
     assert!(refuse_event(&event("release", Some(RefType::Tag), "v1.0.0")).is_ok());
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_asked_only_a_tag_is_answered(text in ".{0,40}", prefix in "(v|app-v|)", picked in proptest::collection::vec(0..SOME.len(), 0..6)) {
+        let tags = tags(&picked.iter().map(|index| SOME[*index]).collect::<Vec<_>>());
+        if let Ok(tag) = Wanted::parse(&text, &prefix).and_then(|wanted| choose(&wanted, &prefix, &tags).cloned()) {
+            proptest::prop_assert!(tags.contains(&tag));
+        }
+    }
+
+    #[test]
+    fn every_branch_has_a_snapshot(branch in ".{0,200}") {
+        let at: Timestamp = "2025-05-25T12:34:56Z".parse().unwrap();
+        proptest::prop_assert!(snapshot(&branch, at).unwrap().as_str().ends_with("-20250525-123456"));
+    }
 }

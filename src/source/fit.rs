@@ -1,0 +1,155 @@
+//! What can be no release, with the way out: links that leave, LFS pointers, missing submodules, nothing at all.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use rollback_deploy_core::model::manifest::ManifestError;
+use rollback_deploy_core::model::{Entry, EntryKind, Failure, Manifest, RelPath};
+
+use super::exclude::Exclude;
+
+/// How many links may lead to one another before the kernel gives up, too.
+const HOPS: usize = 40;
+/// The most that is read of `.gitmodules`.
+const MODULES: u64 = 256 << 10;
+
+/// Makes the manifest of what was found, and refuses what can be no release.
+///
+/// `open` reads a file of the source; `pointers` are the files that are only LFS pointers.
+pub(super) fn release(
+    entries: Vec<Entry>,
+    pointers: &[RelPath],
+    exclude: &Exclude,
+    open: impl Fn(&RelPath) -> io::Result<File>,
+) -> Result<Manifest, Failure> {
+    let manifest = Manifest::new(entries).map_err(|error| {
+        let failure = Failure::refused(format!("the source can be no release: {error}"));
+        match error {
+            ManifestError::Empty => failure.hint(
+                "Is the version right, and did an earlier step build what should be there? Does `exclude` leave everything out?",
+            ),
+            ManifestError::LinkOut { .. } => failure.hint("A link must be relative and stay inside the release: change it, or exclude it."),
+            ManifestError::TooLarge(_) => failure.hint("Leave out what the app does not need to run: see `exclude`."),
+            ManifestError::Twice(_) | ManifestError::NotAFolder(_) => {
+                failure.hint("git never makes such a source: see how this one was made.")
+            }
+        }
+    })?;
+    links_stay(&manifest)?;
+    no_pointers(pointers)?;
+    no_missing_submodules(&manifest, exclude, open)?;
+    Ok(manifest)
+}
+
+/// Follows every link as the kernel would: a `..` after another link can leave although the text alone does not.
+fn links_stay(manifest: &Manifest) -> Result<(), Failure> {
+    let links: BTreeMap<&str, &str> = manifest
+        .entries()
+        .iter()
+        .filter_map(|entry| match &entry.kind {
+            EntryKind::Link { target } => Some((entry.path.as_str(), target.as_str())),
+            _ => None,
+        })
+        .collect();
+    match links.iter().find(|(path, _)| leaves(&links, path)) {
+        None => Ok(()),
+        Some((path, target)) => Err(Failure::refused(format!(
+            "the link {path} leaves the release: {target:?} leads outside through other links"
+        ))
+        .hint("Change it, or exclude it.")),
+    }
+}
+
+fn leaves(links: &BTreeMap<&str, &str>, link: &str) -> bool {
+    let mut here: Vec<&str> = Vec::new();
+    let mut ahead: VecDeque<&str> = link.split('/').collect();
+    let mut hops = 0;
+    while let Some(part) = ahead.pop_front() {
+        match part {
+            "" | "." => {}
+            ".." => {
+                if here.pop().is_none() {
+                    return true;
+                }
+            }
+            name => {
+                here.push(name);
+                if let Some(target) = links.get(here.join("/").as_str()) {
+                    hops += 1;
+                    if hops > HOPS {
+                        return false;
+                    }
+                    here.pop();
+                    for part in target.split('/').rev() {
+                        ahead.push_front(part);
+                    }
+                }
+            }
+        }
+    }
+    false
+}
+
+fn no_pointers(pointers: &[RelPath]) -> Result<(), Failure> {
+    if pointers.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::refused(format!("the source holds pointers of Git LFS instead of files: {}", named(pointers)))
+        .hint("Check out with `lfs: true` (actions/checkout) and deploy that folder: source: { folder: { path: . } }.")
+        .hint(
+            "Or turn on \"Include Git LFS objects in archives\" in the repository's settings, or exclude these files.",
+        ))
+}
+
+fn no_missing_submodules(
+    manifest: &Manifest,
+    exclude: &Exclude,
+    open: impl Fn(&RelPath) -> io::Result<File>,
+) -> Result<(), Failure> {
+    let file = |entry: &&Entry| entry.path.as_str() == ".gitmodules" && matches!(entry.kind, EntryKind::File { .. });
+    let Some(entry) = manifest.entries().iter().find(file) else { return Ok(()) };
+    let mut text = Vec::new();
+    open(&entry.path)
+        .and_then(|file| file.take(MODULES).read_to_end(&mut text))
+        .map_err(|error| Failure::failed("the file .gitmodules cannot be read").because(error.to_string()))?;
+    let text = String::from_utf8_lossy(&text);
+    let missing: Vec<RelPath> = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("path")?.trim_start().strip_prefix('='))
+        .filter_map(|path| RelPath::new(path.trim().trim_matches('"')).ok())
+        .filter(|path| !exclude.excludes(path))
+        .filter(|path| !manifest.entries().iter().any(|entry| entry.path != *path && entry.path.is_within(path)))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::refused(format!("the source lacks its submodules: {}", named(&missing)))
+        .hint("Check out with `submodules: recursive` (actions/checkout) and deploy that folder: source: { folder: { path: . } }.")
+        .hint("Or exclude them, when the app does not need them."))
+}
+
+fn named(paths: &[RelPath]) -> String {
+    let some: Vec<&str> = paths.iter().take(3).map(RelPath::as_str).collect();
+    let more = paths.len().saturating_sub(some.len());
+    if more == 0 { some.join(", ") } else { format!("{} and {more} more", some.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn links(pairs: &[(&'static str, &'static str)]) -> BTreeMap<&'static str, &'static str> {
+        pairs.iter().copied().collect()
+    }
+
+    #[test]
+    fn a_link_is_followed_as_the_kernel_does() {
+        let up = ("a/b/c/up", "../../..");
+        assert!(!leaves(&links(&[up]), "a/b/c/up"));
+        assert!(leaves(&links(&[up, ("m", "a/b/c/up/../x")]), "m"));
+        assert!(!leaves(&links(&[up, ("m", "a/b/c/up/x")]), "m"));
+        assert!(!leaves(&links(&[("x", "y"), ("y", "x")]), "x"), "a circle leads nowhere");
+        assert!(!leaves(&links(&[("current", "releases/1"), ("releases/1", "../dist")]), "current"));
+    }
+}
