@@ -11,7 +11,7 @@ use super::{clock, environment, link, step};
 use crate::ask::Since;
 
 /// Who switched, and when.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Activated {
     /// For which change.
     pub txn: TxnId,

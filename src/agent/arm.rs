@@ -8,7 +8,7 @@ use rollback_deploy_core::wire::{Answer, Report};
 
 use super::cx::Cx;
 use super::store::names;
-use super::{clock, setup, watchdog};
+use super::{clock, setup, store, watchdog};
 
 /// How long a watchdog may take to notice a change, in seconds.
 fn patience(kind: WatchdogKind) -> u64 {
@@ -24,10 +24,12 @@ pub fn arm(cx: Cx<'_>, id: &TxnId) -> Answer {
 }
 
 fn armed(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
-    if let Err(answer) = super::own(cx, id)? {
-        return Ok(answer);
-    }
-    let kind = setup::installed(cx.state.root()).unwrap_or(WatchdogKind::Detached);
+    let txn = match super::own(cx, id)? {
+        Ok(txn) => txn,
+        Err(answer) => return Ok(answer),
+    };
+    let settings = store::story(cx.state, &txn.release)?.settings;
+    let kind = setup::standing(&settings).unwrap_or(WatchdogKind::Detached);
     if kind == WatchdogKind::Detached {
         watchdog::detach(cx)?;
     }

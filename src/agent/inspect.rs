@@ -32,10 +32,7 @@ pub fn inspect(cx: Cx<'_>, settings: &Settings) -> Result<Facts, Failure> {
     obstacles.extend(parents(cx));
     obstacles.extend(the_link(cx, settings));
     obstacles.extend(shared::missing_files(cx.state.root(), settings));
-    if state != SetupState::Possible {
-        // A host that is set up first may have other obstacles then.
-        obstacles.extend(running::obstacles(cx, settings));
-    }
+    obstacles.extend(running::obstacles(settings, state));
     if matches!(watchdog, None | Some(WatchdogKind::Detached)) {
         obstacles.push(
             Failure::liftable(Allow::WeakWatchdog, "the only watchdog possible here is a detached process: it does not survive a restart of the host")

@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use rollback_deploy_core::model::{AbsPath, Failure, ReleaseId, Service, Verdict};
-use rollback_deploy_core::wire::{Answer, Query, Report};
+use rollback_deploy_core::model::{AbsPath, Failure, Foreign, ReleaseId, Service, Story, Verdict};
+use rollback_deploy_core::wire::{Answer, Logs, Query, Report};
 
 use super::cx::Cx;
+use super::privileged::Privileged;
 use super::store::{self, names};
 use super::{logs, running};
 
@@ -20,7 +21,7 @@ pub fn ask(cx: Cx<'_>, query: &Query) -> Answer {
         Query::Settings => settings(cx).map(Report::Settings),
         Query::History { limit } => history(cx, *limit),
         Query::Health => health(cx),
-        Query::Logs(wanted) => logs::tell(cx, wanted).map(|()| Report::LogsEnded),
+        Query::Logs(wanted) => logs_of(cx, wanted).map(|()| Report::LogsEnded),
         Query::Backup { release } => backup(cx, release),
     };
     answered.map_or_else(Answer::Refused, |report| Answer::Done(Box::new(report)))
@@ -56,13 +57,26 @@ fn history(cx: Cx<'_>, limit: u32) -> Result<Report, Failure> {
     Ok(Report::History(text.lines().rev().take(most).map(str::to_owned).collect()))
 }
 
-/// The checks of what is confirmed, asked now.
-fn health(cx: Cx<'_>) -> Result<Report, Failure> {
+/// The logs of what is confirmed; line by line, each with the name of its source.
+fn logs_of(cx: Cx<'_>, wanted: &Logs) -> Result<(), Failure> {
+    let story = live_story(cx)?;
+    let folder = store::folder(cx.state, &story.id);
+    let privileged = Privileged::new(&story.settings);
+    let mut tell = |source: &str, line: &str| cx.tell.said(Foreign::new(format!("{source}: {line}")));
+    logs::logs(wanted, &story.settings, &folder, &privileged, &mut tell, &|| cx.tell.cancelled())
+}
+
+fn live_story(cx: Cx<'_>) -> Result<Story, Failure> {
     let txn = store::confirmed(cx.state)?.ok_or_else(|| {
         Failure::refused("nothing was ever confirmed on this host, so there is nothing to ask about")
             .hint("Deploy a first release.")
     })?;
-    let story = store::story(cx.state, &txn.release)?;
+    store::story(cx.state, &txn.release)
+}
+
+/// The checks of what is confirmed, asked now.
+fn health(cx: Cx<'_>) -> Result<Report, Failure> {
+    let story = live_story(cx)?;
     let cancelled = || cx.tell.cancelled();
     let results = running::check_once(cx, &story, None);
     let results = if results.iter().all(|result| result.verdict == Verdict::Pass) || cancelled() {

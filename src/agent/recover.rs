@@ -93,8 +93,8 @@ fn target_passes(cx: Cx<'_>, txn: &Txn) -> bool {
     if passes() {
         return true;
     }
-    let Some(switched) = switched else { return false };
-    running::activate(cx, &story, &switched, &|| false).is_ok() && passes()
+    let Some(since) = &switched else { return false };
+    running::activate(cx, &story, since, &|| false).is_ok() && passes()
 }
 
 /// Nobody confirmed a rollback, and its target passes: keep what works.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use rollback_deploy_core::model::facts::SetupState;
 use rollback_deploy_core::model::{CheckFrom, CheckResult, Failure, LogSource, ReleaseId, Service, Settings, Story, TxnId};
 
 use super::cx::Cx;
@@ -9,31 +10,41 @@ use super::privileged::Privileged;
 use super::services::{self, ServiceCx};
 use super::{migrate, store};
 use crate::ask::{self, Hands as _, Place, Since};
+use crate::root::Verb;
 
 /// The surroundings of a release's services.
 struct Release {
     folder: PathBuf,
-    hands: Privileged,
+    privileged: Privileged,
 }
 
 impl Release {
     fn of(cx: Cx<'_>, story: &Story) -> Self {
-        Self { folder: store::folder(cx.state, &story.id), hands: Privileged::new(&story.settings.app) }
+        Self { folder: store::folder(cx.state, &story.id), privileged: Privileged::new(&story.settings) }
     }
 
-    fn services<'a>(&'a self, story: &'a Story, since: Option<&'a Since>, cancelled: &'a dyn Fn() -> bool) -> ServiceCx<'a> {
+    fn services<'a>(
+        &'a self,
+        story: &'a Story,
+        switched: Option<&'a Since>,
+        cancelled: &'a dyn Fn() -> bool,
+        say: &'a dyn Fn(&str),
+    ) -> ServiceCx<'a> {
         ServiceCx {
             settings: &story.settings,
             release_dir: &self.folder,
+            live_link: story.settings.link.as_path(),
             version: story.info.version.as_str(),
-            since,
-            hands: &self.hands,
+            switched,
+            privileged: &self.privileged,
             cancelled,
+            say,
         }
     }
 
     fn place<'a>(&'a self, cx: &Cx<'a>, story: &'a Story, since: Option<&'a Since>) -> Place<'a> {
-        Place { root: cx.state.root(), live: &self.folder, version: story.info.version.as_str(), since, hands: &self.hands }
+        let version = story.info.version.as_str();
+        Place { root: cx.state.root(), live: &self.folder, version, since, hands: &self.privileged }
     }
 }
 
@@ -43,14 +54,14 @@ impl Release {
 /// A service does not start; what it said.
 pub fn activate(cx: Cx<'_>, story: &Story, since: &Since, cancelled: &dyn Fn() -> bool) -> Result<(), Failure> {
     let release = Release::of(cx, story);
-    services::activate(&release.services(story, Some(since), cancelled), &mut |step| cx.tell.step(step))
+    services::activate(&release.services(story, Some(since), cancelled, &|line| cx.tell.step(line)))
 }
 
 /// Proves that what runs is this release; how, is named in each result.
 #[must_use]
 pub fn prove(cx: Cx<'_>, story: &Story, since: &Since, cancelled: &dyn Fn() -> bool) -> Vec<CheckResult> {
     let release = Release::of(cx, story);
-    services::prove(&release.services(story, Some(since), cancelled))
+    services::prove(&release.services(story, Some(since), cancelled, &|_| {}))
 }
 
 /// Asks the release's checks on this host; without any, whether its services are steady.
@@ -60,7 +71,7 @@ pub fn check(cx: Cx<'_>, story: &Story, since: Option<&Since>, cancelled: &dyn F
     let place = release.place(&cx, story, since);
     let checks: Vec<_> = story.settings.checks.iter().filter(|check| check.from == CheckFrom::Host).collect();
     if checks.is_empty() {
-        return services::steady(&release.services(story, since, cancelled));
+        return services::steady(&release.services(story, since, cancelled, &|_| {}));
     }
     checks.into_iter().map(|check| ask::ask(check, &place, cancelled)).collect()
 }
@@ -74,7 +85,7 @@ pub fn check_once(cx: Cx<'_>, story: &Story, since: Option<&Since>) -> Vec<Check
 /// Stops the services of a release: the undo of a first deploy. What does not stop is told, not waited for.
 pub fn stop(cx: Cx<'_>, story: &Story) {
     let release = Release::of(cx, story);
-    if let Err(failure) = services::stop(&release.services(story, None, &|| false)) {
+    if let Err(failure) = services::stop(&release.services(story, None, &|| false, &|line| cx.tell.step(line))) {
         tracing::warn!(what = %failure.what, "a service does not stop");
     }
 }
@@ -90,8 +101,8 @@ pub fn stop_only_in(cx: Cx<'_>, new: &Story, old: &Story) {
 
 /// What would stop these services from being changed.
 #[must_use]
-pub fn obstacles(cx: Cx<'_>, settings: &Settings) -> Vec<Failure> {
-    services::inspect(settings, &Privileged::new(&settings.app), cx.state.root())
+pub fn obstacles(settings: &Settings, setup: SetupState) -> Vec<Failure> {
+    services::inspect(settings, &Privileged::new(settings), setup)
 }
 
 /// Whether a process of a live service still runs from a release that looks unused.
@@ -99,13 +110,13 @@ pub fn obstacles(cx: Cx<'_>, settings: &Settings) -> Vec<Failure> {
 pub fn used_in_services(cx: Cx<'_>, id: &ReleaseId) -> Option<String> {
     let live = store::confirmed(cx.state).ok().flatten()?;
     let story = store::story(cx.state, &live.release).ok()?;
-    let hands = Privileged::new(&story.settings.app);
+    let hands = Privileged::new(&story.settings);
     story.settings.services.iter().find_map(|service| {
         let Service::Systemd { unit, .. } = service else { return None };
         match hands.processes(unit) {
             Ok(processes) => processes
                 .iter()
-                .find(|process| process.releases.iter().any(|release| release == id.as_str()))
+                .find(|process| process.runs_from.contains(id.as_str()) || process.uses.contains(id.as_str()))
                 .map(|process| format!("process {} of {} still runs from it", process.pid, unit.full())),
             // Cannot be read = in use.
             Err(failure) => Some(format!("whether {} still uses it cannot be read: {}", unit.full(), failure.what)),
@@ -118,7 +129,7 @@ pub fn used_in_services(cx: Cx<'_>, id: &ReleaseId) -> Option<String> {
 pub fn prune_as_root(cx: Cx<'_>, id: &ReleaseId) -> bool {
     let Ok(Some(live)) = store::confirmed(cx.state) else { return false };
     let Ok(story) = store::story(cx.state, &live.release) else { return false };
-    Privileged::new(&story.settings.app).prune(id).is_ok()
+    Privileged::new(&story.settings).call(&Verb::Prune(id.clone())).is_ok()
 }
 
 /// What can be saved of a release before it is stopped: logs of its services, answers of its checks.
@@ -128,7 +139,7 @@ pub fn evidence(cx: Cx<'_>, story: &Story, txn: &TxnId) -> Vec<(String, String)>
     let mut parts = Vec::new();
     for service in &story.settings.services {
         if let Service::Systemd { unit, .. } = service {
-            let journal = release.hands.journal(unit, None, 200).unwrap_or_else(|failure| failure.what);
+            let journal = release.privileged.journal(unit, None, 200).unwrap_or_else(|failure| failure.what);
             parts.push((format!("journal/{}.txt", unit.full()), journal));
         }
     }

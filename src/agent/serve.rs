@@ -36,15 +36,20 @@ impl Tell for Voice<'_> {
 
 impl Incoming for &WireEnd {
     fn need(&mut self, entries: Vec<u32>) -> Box<dyn Read + '_> {
-        self.tell(FromAgent::Need(entries));
-        Box::new(self.pieces())
+        Box::new(WireEnd::need(self, entries))
     }
 }
 
 /// Serves one connection.
 #[must_use]
 pub fn serve(root: &AbsPath, session: &Session, hello: Hello) -> ExitCode {
-    let wire = WireEnd::start(hello, session.digest.clone());
+    let wire = match WireEnd::start(std::io::stdin(), std::io::stdout(), &hello, session.digest.clone()) {
+        Ok(wire) => wire,
+        Err(error) => {
+            tracing::error!(%error, "no controller that this agent understands");
+            return ExitCode::FAILURE;
+        }
+    };
     // Permissions are ours to say, whatever the login shell thought.
     let _before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     while let Some((id, request)) = wire.next() {
@@ -67,7 +72,7 @@ pub fn perform(cx: Cx<'_>, request: &Request, incoming: &mut dyn Incoming) -> An
         Request::Act(act) => perform_act(cx, act, incoming),
         Request::Confirm(proof) => confirm::confirm(cx, proof),
         Request::Ask(query) => query::ask(cx, query),
-        Request::Setup(request) => match setup::run(request, &mut |step| cx.tell.step(step)) {
+        Request::Setup(request) => match setup::setup(request) {
             Ok(steps) => Answer::Done(Box::new(Report::Setup(steps))),
             Err(failure) => Answer::Refused(failure),
         },

@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use rollback_deploy_core::model::facts::SetupState;
 use rollback_deploy_core::model::{CheckResult, Failure, Foreign, Record, Txn, Verdict, WatchdogKind};
 use rollback_deploy_core::wire::act::Fault;
 
@@ -115,7 +116,7 @@ fn could_act(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
     if ready.symlink_metadata().is_err() && live.release() != Some(previous) {
         return Err(Failure::refused("the ready-made link of the way back is gone").on_host(ready.display()));
     }
-    running::obstacles(cx, &old.settings).into_iter().next().map_or(Ok(()), Err)
+    running::obstacles(&old.settings, SetupState::Done).into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Failed looks in a row.

@@ -17,7 +17,7 @@ pub mod txn;
 pub mod verdict;
 
 pub use check::{Amount, Check, CheckFrom, LogSource, Question};
-pub use facts::{Facts, Proven, ReleaseRow, Status};
+pub use facts::{Facts, Open, Proven, ReleaseRow, Status};
 pub use failure::{Allow, Failure, Kind, Place};
 pub use foreign::Foreign;
 pub use manifest::{Entry, EntryKind, Manifest};

@@ -93,7 +93,8 @@ pub fn detect(settings: &Settings) -> (Option<WatchdogKind>, SetupState) {
 }
 
 /// The watchdog that stands for this app.
-fn standing(settings: &Settings) -> Option<WatchdogKind> {
+#[must_use]
+pub fn standing(settings: &Settings) -> Option<WatchdogKind> {
     let user = deploy_user(settings).ok()?;
     if by_root::watchdog_stands(settings, &user) {
         Some(WatchdogKind::Systemd)

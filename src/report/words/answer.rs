@@ -48,6 +48,16 @@ fn busy(holder: &Holder) -> Saying {
         .note(Mark::Next, "A rollback does not wait: it undoes an open deploy first.")
 }
 
+/// How a set-up ended.
+#[must_use]
+pub fn set_up(answered: &Answer) -> Saying {
+    match answered {
+        Answer::Done(done) => report(done).after("set-up: "),
+        Answer::Refused(why) | Answer::Failed(why) => super::failure(why),
+        _ => Saying::new(Tone::Bad, "set-up: the answer does not fit"),
+    }
+}
+
 /// What was done or found.
 #[must_use]
 pub fn report(report: &Report) -> Saying {
@@ -106,6 +116,10 @@ pub fn report(report: &Report) -> Saying {
         }
         Report::Status(now) => status(now),
         Report::Releases(rows) => releases(rows),
+        Report::Settings(settings) => {
+            let app = settings.as_ref().map_or("nothing".to_owned(), |settings| format!("{} ({})", settings.app, settings.environment));
+            Saying::new(Tone::Plain, format!("the settings recorded with {app}"))
+        }
         Report::History(lines) => Saying::new(Tone::Plain, count(lines.len(), "change", "changes")).rows(lines.clone()),
         Report::LogsEnded => Saying::new(Tone::Plain, "end of the logs"),
         Report::Backup { files, missing, .. } => {
