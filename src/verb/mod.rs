@@ -2,6 +2,7 @@
 //! engine perform the plan.
 
 pub mod deploy;
+pub mod fetch;
 pub mod look;
 pub mod plan;
 pub mod rollback;
