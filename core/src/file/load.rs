@@ -54,7 +54,7 @@ pub fn load(text: &str, path: &str) -> Result<DeployFile, Vec<Failure>> {
 
 fn resolve(tree: &Tree, decoded: Decoded<written::File>, mistakes: &mut Vec<Mistake>) -> Option<DeployFile> {
     mistakes.extend(decoded.mistakes);
-    let written::File { version: _, app, environments } = decoded.value?;
+    let written::File { version: _only_one_is_known, app, environments } = decoded.value?;
     let mut resolver = Resolver::new(tree, &decoded.left_out);
     let mut resolved = Vec::new();
     if let Some(environments) = &environments {

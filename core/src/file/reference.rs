@@ -63,6 +63,9 @@ impl Page<'_> {
             self.table(definition, properties);
         } else if let Some(choices) = definition["oneOf"].as_array() {
             self.choices(choices);
+        } else if definition["type"] == "array" {
+            let kind = self.kind(definition);
+            let _infallible = write!(self.text, "\nA {kind}.\n");
         }
         if name == "Check" {
             let bare = bare_words(self.definitions).iter().map(|word| format!("`{word}`")).collect::<Vec<_>>();

@@ -24,7 +24,23 @@ pub(super) fn raw() -> Map<String, Value> {
     schema.remove("$schema");
     schema.remove("title");
     definitions.insert("File".to_owned(), Value::Object(schema));
-    definitions
+    match sorted(Value::Object(definitions)) {
+        Value::Object(definitions) => definitions,
+        _ => Map::new(),
+    }
+}
+
+/// Keys in the order of the alphabet: another package of the build may switch on that `serde_json` keeps their order,
+/// and the generated pages must not depend on that.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let sorted_keys: BTreeMap<String, Value> = map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            Value::Object(sorted_keys.into_iter().collect())
+        }
+        Value::Array(list) => Value::Array(list.into_iter().map(sorted).collect()),
+        other => other,
+    }
 }
 
 /// The keys that must be there, by type.
@@ -85,7 +101,7 @@ pub fn schema_text() -> String {
         root.extend(file);
         root.insert("$defs".to_owned(), Value::Object(definitions));
     }
-    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    let mut text = serde_json::to_string_pretty(&sorted(schema)).unwrap_or_default();
     text.push('\n');
     text
 }
@@ -120,6 +136,12 @@ fn one_kind_of_service(definitions: &mut Map<String, Value>) {
     let Some(long) = definitions.get_mut("Service").and_then(|service| service["anyOf"][1].as_object_mut()) else {
         return;
     };
-    let kinds = json!([{ "required": ["unit"] }, { "required": ["name", "start", "stop", "status"] }]);
+    let own = ["name", "start", "stop", "status"];
+    let any_own: Vec<Value> = own.iter().map(|word| json!({ "required": [word] })).collect();
+    let any_unit = json!([{ "required": ["unit"] }, { "required": ["how"] }]);
+    let kinds = json!([
+        { "required": ["unit"], "not": { "anyOf": any_own } },
+        { "required": own, "not": { "anyOf": any_unit } },
+    ]);
     long.insert("oneOf".to_owned(), kinds);
 }

@@ -53,7 +53,7 @@ const NOT_BUILT: &[(&str, &[&str], &str)] = &[
     ("Allow", &["downgrade", "moved-tag"], LEAVE_OUT),
 ];
 
-const LEAVE_OUT: &str = "Leave it out.";
+const LEAVE_OUT: &str = "It belongs to a later version of rollback-deploy.";
 
 /// The setting that a bare value stands for.
 pub(super) fn short_form(of: &str) -> Option<&'static str> {
@@ -63,6 +63,26 @@ pub(super) fn short_form(of: &str) -> Option<&'static str> {
 /// What to do meanwhile, when the word belongs to later work.
 pub(super) fn not_built(of: &str, word: &str) -> Option<&'static str> {
     NOT_BUILT.iter().find(|(name, words, _)| *name == of && words.contains(&word)).map(|(_, _, hint)| *hint)
+}
+
+/// Whether a map of this type with this key is another thing altogether, so that nothing is missing in it.
+pub(super) fn is_another_thing(of: &str, key: &str) -> bool {
+    match of {
+        "File" => false,
+        "Environment" => matches!(key, "kubernetes" | "swarm"),
+        _ => not_built(of, key).is_some(),
+    }
+}
+
+/// A word with the key that it belongs to, where the word alone says too little.
+pub(super) fn in_its_place(of: &str, word: &str) -> String {
+    match of {
+        "Strategy" => format!("strategy: {word}"),
+        "Migrate" => format!("migrate: {word}"),
+        "Source" => format!("source: {word}"),
+        "Allow" => format!("allow: {word}"),
+        _ => word.to_owned(),
+    }
 }
 
 /// All words of later work, for the reference page: the type, and its words.

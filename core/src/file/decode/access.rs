@@ -58,8 +58,8 @@ impl<'c, 't> Keys<'c, 't> {
 
     fn wrong_key(&self, trouble: Trouble) -> Trouble {
         let (What::UnknownKey { key, .. }, Some((name, _))) = (&trouble.what, self.of) else { return trouble };
-        if let Some(hint) = vocabulary::not_built(name, key) {
-            return not_built(key, hint);
+        if let Some(later) = not_built(name, key) {
+            return later;
         }
         if name == "File" && vocabulary::belongs_to_environment(key) {
             let hint = format!("Move `{key}` below the environment it is for: `environments: {{ production: {{ {key}: … }} }}`.");

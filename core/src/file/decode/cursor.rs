@@ -11,9 +11,9 @@ use super::Context;
 use super::access::{Fields, Items, Keys, PlacedParts};
 
 /// The newtype whose list must not be written in brackets: `[echo a, b]` would silently be two commands.
-pub(crate) const COMMANDS: &str = "Commands";
+const COMMANDS: &str = "Commands";
 /// The tuple that carries a value together with its node.
-pub(crate) const PLACED: &str = "Placed";
+pub(in crate::file) const PLACED: &str = "Placed";
 
 /// One node; `bare` when it is the word of a choice and its settings are all left at their defaults.
 #[derive(Clone, Copy)]
@@ -30,6 +30,14 @@ impl<'c, 't> Cursor<'c, 't> {
 
     fn kind(&self) -> &'c Kind {
         if self.bare { &Kind::Empty } else { self.cx.kind(self.id) }
+    }
+
+    /// What it is called: its key, or the bare word that it is.
+    fn word(&self) -> &'c str {
+        match (self.bare, self.cx.kind(self.id)) {
+            (true, Kind::Scalar { text, .. }) => text,
+            _ => self.cx.tree.nodes.get(self.id).map_or("", |node| node.name.as_str()),
+        }
     }
 
     /// The text of a scalar.
@@ -70,24 +78,18 @@ impl<'c, 't> Cursor<'c, 't> {
     /// A word that no list has: of later work, or mistyped.
     fn unknown_word(&self, of: &str, trouble: Trouble) -> Trouble {
         let later = match &trouble.what {
-            What::UnknownWord { word, .. } => {
-                vocabulary::not_built(of, word).map(|hint| not_built(&self.setting(of, word), hint))
-            }
+            What::UnknownWord { word, .. } => not_built(of, word),
             _ => None,
         };
         later.unwrap_or(trouble).in_node(self.id)
     }
-
-    /// The word with its setting in front, where the word alone says too little.
-    fn setting(&self, of: &str, word: &str) -> String {
-        let name = self.cx.tree.nodes.get(self.id).map_or("", |node| node.name.as_str());
-        if matches!(of, "Check") { word.to_owned() } else { format!("{name}: {word}") }
-    }
 }
 
-pub(super) fn not_built(word: &str, hint: &str) -> Trouble {
-    Trouble::whole(format!("{} is not built yet: leave it out", quoted(word)))
-        .hint(if hint == "Leave it out." { "It belongs to a later version of rollback-deploy." } else { hint })
+/// The one clear error for a word of later work.
+pub(super) fn not_built(of: &str, word: &str) -> Option<Trouble> {
+    let hint = vocabulary::not_built(of, word)?;
+    let word = quoted(&vocabulary::in_its_place(of, word));
+    Some(Trouble::whole(format!("{word} is not built yet: leave it out")).hint(hint))
 }
 
 macro_rules! whole_numbers {
@@ -190,19 +192,17 @@ impl<'de> Deserializer<'de> for Cursor<'_, '_> {
             (Kind::Empty, _) => &[],
             (_, Some(field)) => return visitor.visit_map(Fields::short(self, field)),
             (Kind::Scalar { text, .. }, None) => {
-                let later = vocabulary::not_built(name, text).map(|hint| not_built(&self.setting(name, text), hint));
                 let wrong = || {
                     let known = format!("Settings, each in a line of its own: {}.", fields.join(", "));
                     self.wants("a map of settings").hint(known)
                 };
-                return Err(later.unwrap_or_else(wrong).in_node(self.id));
+                return Err(not_built(name, text).unwrap_or_else(wrong).in_node(self.id));
             }
             _ => return Err(self.wants("a map of settings").in_node(self.id)),
         };
-        // An environment of another kind needs none of what hosts need: its one mistake says it all.
-        let elsewhere = pairs.iter().any(|pair| name == "Environment" && matches!(&*pair.key, "kubernetes" | "swarm"));
+        let elsewhere = pairs.iter().any(|pair| vocabulary::is_another_thing(name, &pair.key));
         let empty = |pair: &super::super::tree::Pair| matches!(self.cx.kind(pair.value), Kind::Empty);
-        self.cx.report_missing(self.id, name, |field| {
+        self.cx.report_missing(self.id, self.word(), name, |field| {
             elsewhere || pairs.iter().any(|pair| pair.key == field && !empty(pair))
         });
         visitor.visit_map(Keys::of_struct(self.cx, pairs, name, fields)).map_err(|trouble| trouble.in_node(self.id))

@@ -73,6 +73,8 @@ impl<'t> Resolver<'t> {
         name: &EnvironmentName,
         written: &written::Environment,
     ) -> Option<Environment> {
+        // One strategy is built; the others are refused where the file names them.
+        let (Some(written::release::Strategy::Symlink) | None) = written.strategy;
         let hosts = self.hosts(written);
         let jump_host = written.jump_host.as_ref().map(|host| self.address(host));
         let known_hosts = self.known_hosts(&written.known_hosts);

@@ -41,7 +41,7 @@ impl Resolver<'_> {
         if self.unsure_about(&["unit", "name", "start", "stop", "status", "services"]) {
             return None;
         }
-        if how.is_some() {
+        if how.is_some() && !given.is_empty() {
             self.wrong(item.node, "`how` goes with `unit` only");
         }
         let missing: Vec<String> =
