@@ -14,10 +14,11 @@ use super::trouble::{Trouble, What};
 use super::vocabulary;
 
 mod access;
+mod choice;
 mod cursor;
 
-pub(super) use cursor::PLACED;
 use cursor::Cursor;
+pub(super) use cursor::PLACED;
 
 /// What came of decoding.
 pub(super) struct Decoded<T> {

@@ -35,7 +35,8 @@ pub(super) fn raw() -> Map<String, Value> {
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(map) => {
-            let sorted_keys: BTreeMap<String, Value> = map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            let sorted_keys: BTreeMap<String, Value> =
+                map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
             Value::Object(sorted_keys.into_iter().collect())
         }
         Value::Array(list) => Value::Array(list.into_iter().map(sorted).collect()),
@@ -83,7 +84,7 @@ pub fn schema_text() -> String {
     let bare = bare_words(&definitions);
     for (name, field) in SHORT_FORMS {
         if let Some(definition) = definitions.get_mut(*name) {
-            *definition = with_short_form(definition.take(), field);
+            *definition = with_short_form(definition, field);
         }
     }
     one_kind_of_service(&mut definitions);
@@ -119,7 +120,7 @@ pub(super) fn bare_words(definitions: &Map<String, Value>) -> Vec<String> {
 }
 
 /// Either the one setting alone, or all of them.
-fn with_short_form(definition: Value, field: &str) -> Value {
+fn with_short_form(definition: &Value, field: &str) -> Value {
     let mut short = definition["properties"][field].clone();
     let kinds = short.get("type").cloned();
     if let (Some(short), Some(Value::Array(kinds))) = (short.as_object_mut(), kinds) {

@@ -29,9 +29,32 @@ const NOT_BUILT: &[(&str, &[&str], &str)] = &[
     (
         "Environment",
         &[
-            "rollout", "watch", "notify", "backup", "traffic", "maintenance", "hooks", "incident", "incidents", "freeze",
-            "drill", "drills", "metrics", "severity", "balancer", "cdn", "nginx", "blue-green", "checkout", "compose",
-            "migrations", "require-proven-in", "dashboards", "runbooks", "recovery", "encrypt",
+            "rollout",
+            "watch",
+            "notify",
+            "backup",
+            "traffic",
+            "maintenance",
+            "hooks",
+            "incident",
+            "incidents",
+            "freeze",
+            "drill",
+            "drills",
+            "metrics",
+            "severity",
+            "balancer",
+            "cdn",
+            "nginx",
+            "blue-green",
+            "checkout",
+            "compose",
+            "migrations",
+            "require-proven-in",
+            "dashboards",
+            "runbooks",
+            "recovery",
+            "encrypt",
         ],
         LEAVE_OUT,
     ),
@@ -44,7 +67,19 @@ const NOT_BUILT: &[(&str, &[&str], &str)] = &[
     ),
     (
         "Check",
-        &["database", "postgres", "mysql", "redis", "tls", "login", "endpoints", "steps", "metric", "prometheus", "version"],
+        &[
+            "database",
+            "postgres",
+            "mysql",
+            "redis",
+            "tls",
+            "login",
+            "endpoints",
+            "steps",
+            "metric",
+            "prometheus",
+            "version",
+        ],
         "Use `command` or `http` instead.",
     ),
     ("HttpCheck", &["method", "body", "token", "send"], LEAVE_OUT),
@@ -103,7 +138,8 @@ pub(super) fn belongs_to_environment(word: &str) -> bool {
 }
 
 /// The nearest of the right words, when it is near enough to be meant.
-pub(super) fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+#[must_use]
+pub fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     // Longer ones are not mistyped words, and comparing is quadratic.
     if word.len() > 64 {
         return None;

@@ -53,7 +53,8 @@ impl<'c, 't> Keys<'c, 't> {
     /// Empty equals missing, for keys that the type has; a wrong key is wrong also without a value.
     fn is_there(&self, pair: &Pair) -> bool {
         let known = self.of.is_some_and(|(_, fields)| fields.contains(&pair.key.as_str()));
-        !self.cx.left_out(pair.value) && !(known && matches!(self.cx.kind(pair.value), Kind::Empty))
+        let missing = known && matches!(self.cx.kind(pair.value), Kind::Empty);
+        !missing && !self.cx.left_out(pair.value)
     }
 
     fn wrong_key(&self, trouble: Trouble) -> Trouble {
@@ -62,7 +63,9 @@ impl<'c, 't> Keys<'c, 't> {
             return later;
         }
         if name == "File" && vocabulary::belongs_to_environment(key) {
-            let hint = format!("Move `{key}` below the environment it is for: `environments: {{ production: {{ {key}: … }} }}`.");
+            let hint = format!(
+                "Move `{key}` below the environment it is for: `environments: {{ production: {{ {key}: … }} }}`."
+            );
             return Trouble::whole(format!("`{key}` belongs to an environment")).hint(hint);
         }
         trouble

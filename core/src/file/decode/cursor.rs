@@ -1,7 +1,6 @@
 //! One node as a serde deserializer.
 
-use serde::de::value::StrDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, VariantAccess, Visitor};
+use serde::de::{Deserializer, Visitor};
 
 use super::super::mistake::quoted;
 use super::super::tree::{Id, Kind};
@@ -9,6 +8,7 @@ use super::super::trouble::{Trouble, What};
 use super::super::vocabulary;
 use super::Context;
 use super::access::{Fields, Items, Keys, PlacedParts};
+use super::choice::Choice;
 
 /// The newtype whose list must not be written in brackets: `[echo a, b]` would silently be two commands.
 const COMMANDS: &str = "Commands";
@@ -20,7 +20,7 @@ pub(in crate::file) const PLACED: &str = "Placed";
 pub(super) struct Cursor<'c, 't> {
     pub(super) cx: &'c Context<'t>,
     pub(super) id: Id,
-    bare: bool,
+    pub(super) bare: bool,
 }
 
 impl<'c, 't> Cursor<'c, 't> {
@@ -28,7 +28,7 @@ impl<'c, 't> Cursor<'c, 't> {
         Self { cx, id, bare: false }
     }
 
-    fn kind(&self) -> &'c Kind {
+    pub(super) fn kind(&self) -> &'c Kind {
         if self.bare { &Kind::Empty } else { self.cx.kind(self.id) }
     }
 
@@ -62,6 +62,7 @@ impl<'c, 't> Cursor<'c, 't> {
             ("a list", Kind::Scalar { text, .. }) if text.len() < 40 => {
                 trouble.hint(format!("One item in a line, each after `- `: `- {}`.", text.trim()))
             }
+            ("a map", _) => trouble.hint("In each line a name, a colon and its value."),
             ("a list", _) => trouble.hint("One item in a line, each after `- `."),
             _ => trouble,
         }
@@ -76,7 +77,7 @@ impl<'c, 't> Cursor<'c, 't> {
     }
 
     /// A word that no list has: of later work, or mistyped.
-    fn unknown_word(&self, of: &str, trouble: Trouble) -> Trouble {
+    pub(super) fn unknown_word(&self, of: &str, trouble: Trouble) -> Trouble {
         let later = match &trouble.what {
             What::UnknownWord { word, .. } => not_built(of, word),
             _ => None,
@@ -248,58 +249,4 @@ impl<'de> Deserializer<'de> for Cursor<'_, '_> {
     }
 
     serde::forward_to_deserialize_any! { i8 i16 i32 i64 i128 u128 f32 f64 char bytes byte_buf unit_struct tuple identifier }
-}
-
-/// One word of a list of words, perhaps with settings.
-struct Choice<'c, 't> {
-    word: &'c str,
-    settings: Cursor<'c, 't>,
-    /// Where the word stands.
-    at: Cursor<'c, 't>,
-    of: &'static str,
-}
-
-impl<'de, 'c, 't> serde::de::EnumAccess<'de> for Choice<'c, 't> {
-    type Error = Trouble;
-    type Variant = Settings<'c, 't>;
-
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), Trouble> {
-        let word: StrDeserializer<'_, Trouble> = self.word.into_deserializer();
-        let key = !self.settings.bare;
-        match seed.deserialize(word) {
-            Ok(variant) => Ok((variant, Settings(self.settings))),
-            Err(trouble) if key => Err(Trouble { key, ..self.at.unknown_word(self.of, trouble) }),
-            Err(trouble) => Err(self.at.unknown_word(self.of, trouble)),
-        }
-    }
-}
-
-/// The settings of a chosen word.
-struct Settings<'c, 't>(Cursor<'c, 't>);
-
-impl<'de> VariantAccess<'de> for Settings<'_, '_> {
-    type Error = Trouble;
-
-    fn unit_variant(self) -> Result<(), Trouble> {
-        match self.0.kind() {
-            Kind::Empty => Ok(()),
-            _ => Err(Trouble::value("this word has no settings").in_node(self.0.id)),
-        }
-    }
-
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Trouble> {
-        seed.deserialize(self.0).map_err(|trouble| trouble.in_node(self.0.id))
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _len: usize, visitor: V) -> Result<V::Value, Trouble> {
-        self.0.deserialize_seq(visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Trouble> {
-        self.0.deserialize_struct("", fields, visitor)
-    }
 }

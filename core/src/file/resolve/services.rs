@@ -52,7 +52,11 @@ impl Resolver<'_> {
             } else {
                 format!("a service with commands of your own needs {} too", missing.join(" and "))
             };
-            self.wrong_hint(item.node, what, "A unit: `- web`. Your own: `- { name: web, start: …, stop: …, status: … }`.");
+            self.wrong_hint(
+                item.node,
+                what,
+                "A unit: `- web`. Your own: `- { name: web, start: …, stop: …, status: … }`.",
+            );
             return None;
         };
         for text in [&name, &start, &stop, &status] {

@@ -1,5 +1,9 @@
 //! The deploy file from outside: every sample through loading and schema, every mistake at once, generated pages.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests may")]
+
+mod fuzz;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -54,7 +58,7 @@ fn show(failures: &[Failure]) -> String {
 }
 
 fn mistakes(name: &str) -> String {
-    let failures = load(&read(&format!("core/tests/invalid/{name}.yml")), "deploy.yml").unwrap_err();
+    let failures = load(&read(&format!("core/tests/deploy_file/invalid/{name}.yml")), "deploy.yml").unwrap_err();
     show(&failures)
 }
 
@@ -75,7 +79,7 @@ fn every_sample_loads_and_fits_the_schema() {
 
 #[test]
 fn every_invalid_sample_is_refused_by_loading() {
-    for (name, text) in yml_files("core/tests/invalid") {
+    for (name, text) in yml_files("core/tests/deploy_file/invalid") {
         assert!(load(&text, &name).is_err(), "{name}");
     }
 }
@@ -84,7 +88,8 @@ fn every_invalid_sample_is_refused_by_loading() {
 fn the_schema_refuses_what_it_can_see() {
     let schema: serde_json::Value = serde_json::from_str(&schema_text()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    let in_environment = |settings: &str| format!("version: 1\napp: a\nenvironments: {{ p: {{ root: /a, {settings} }} }}\n");
+    let in_environment =
+        |settings: &str| format!("version: 1\napp: a\nenvironments: {{ p: {{ root: /a, {settings} }} }}\n");
     assert!(validator.is_valid(&as_json(&in_environment("keep: 3"))));
     for settings in [
         "kep: 3",
@@ -154,8 +159,8 @@ fn the_diary_is_read() {
     assert!(matches!(&settings.shared[1], SharedPath::Folder { path, seed: false } if path.as_str() == "logs"));
     let words: Vec<_> = settings.checks.iter().map(|check| (check.question.word(), check.within.0)).collect();
     assert_eq!(words, [("http", 60), ("environment", 0), ("disk", 0), ("nginx", 0)]);
-    let display = file.display(None).unwrap();
-    assert_eq!((display.timezone.as_deref(), display.language), (Some("Asia/Tokyo"), Language::Japanese));
+    let locale = file.locale(None).unwrap();
+    assert_eq!((locale.timezone.as_deref(), locale.language), (Some("Asia/Tokyo"), Language::Japanese));
 }
 
 #[test]
@@ -183,7 +188,10 @@ fn everything_written_is_kept() {
     });
     assert_eq!(free.collect::<Vec<_>>(), [Amount::Count(2 << 30), Amount::Count(100_000), Amount::Count(500_000_000)]);
     assert_eq!(environment.allow, [Allow::OneWay]);
-    assert_eq!(environment.source, SourceChoice::Folder { path: "dist".into(), exclude: vec!["*.map".into(), "docs/**".into()] });
+    assert_eq!(
+        environment.source,
+        SourceChoice::Folder { path: "dist".into(), exclude: vec!["*.map".into(), "docs/**".into()] }
+    );
     assert_eq!((environment.wait, environment.hold), (Seconds(300), Some(Seconds(7200))));
     assert_eq!((environment.watchdog, environment.setup), (Some(WatchdogKind::Systemd), Setup::Manual));
     let staging = file.environment(Some(&EnvironmentName::new("staging").unwrap())).unwrap();
@@ -254,9 +262,64 @@ fn spelling_mistakes_are_told_all_at_once() {
 #[test]
 fn wrong_values_are_told_all_at_once() {
     insta::assert_snapshot!(mistakes("values"), @r#"
-    deploy.yml:29:24: this is not YAML
-        Indent with spaces, never with tabs; keys of one map stand in the same column.
-        Text with `: ` or ` #` inside, or starting with one of {}[]&*!|>%@` needs quotes.
+    deploy.yml:1:10: `version`: this rollback-deploy reads version 1 of the format only
+    deploy.yml:2:6: `app`: app "my app; rm -rf" is not valid: 1 to 128 of letters, digits and ._+-, starting with a letter or digit
+    deploy.yml:6:7: `web 1`: host label "web 1" is not valid: 1 to 128 of letters, digits and ._+-, starting with a letter or digit
+    deploy.yml:7:14: `web-2`: the port `99999` is not valid: a number from 1 to 65535
+    deploy.yml:8:14: `web-3`: the host `-oProxyCommand=touch x` is not valid: a name such as web-1.example.com, or an address
+    deploy.yml:9:43: `port`: wants a whole number up to 65535, not `70000`
+    deploy.yml:10:19: `abc` is neither a line of known_hosts nor a SHA256 fingerprint
+        On the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub; compare it on the console.
+    deploy.yml:11:11: `root`: absolute path "var/www/diary.d" is not valid: it must start with /
+    deploy.yml:12:11: `link`: absolute path "/var/../www" is not valid: it must not have empty parts, . or ..
+    deploy.yml:13:11: `keep`: wants a whole number, not `five`
+    deploy.yml:14:14: `shared`: relative path "../secrets" is not valid: it must not have empty parts, . or ..
+    deploy.yml:15:13: `assets`: wants a list, not `static`
+        One item in a line, each after `- `: `- static`.
+    deploy.yml:16:12: `build`: commands in brackets are refused: every comma, also one inside a command, begins a new command
+        Write each command in a line of its own, after `- `.
+    deploy.yml:17:20: `build-timeout`: wants a time with its unit: 300s, 300m or 300h
+    deploy.yml:18:29: `services`: unit "web;id" is not valid: letters, digits and :_.@+-, starting with a letter or digit
+    deploy.yml:20:15: the URL must begin with http:// or https://
+        For instance `http://127.0.0.1:8000/health`.
+    deploy.yml:21:22: the URL has a user or a password in it
+        For instance `http://127.0.0.1:8000/health`.
+    deploy.yml:21:61: 99 is not an HTTP status
+    deploy.yml:22:15: `port`: wants a whole number up to 65535, not `99999`
+    deploy.yml:23:15: `port`: wants a whole number up to 65535, not `010`
+    deploy.yml:24:15: `disk`: wants an amount with its unit, such as 10%, 500MB or 2GiB
+    deploy.yml:25:23: `free`: wants a whole number from 1% to 99%
+    deploy.yml:26:17: `memory`: wants an amount with its unit, such as 10%, 500MB or 2GiB
+    deploy.yml:27:17: `inodes`: wants a part or a number, such as 10% or 100000
+    deploy.yml:28:18: `process`: wants text, not a list
+    deploy.yml:29:25: `run`: this text is empty
+    deploy.yml:30:23: `environment`: environment variable "1ABC" is not valid: letters, digits and _, not starting with a digit
+    deploy.yml:31:9: `health`: wants one of its words, not 2 together
+        Each one is an item of its own: begin it with `- `, and indent its settings further.
+    deploy.yml:33:25: the log file `../../etc/passwd` is not valid: it must not have empty parts, . or ..
+        Write `logs/app.log` for a file of the release, or `/var/log/app.log`.
+    deploy.yml:34:13: `window`: wants at least 10s
+    deploy.yml:35:11: `wait`: wants a time such as 60s, 5m or 2h
+    deploy.yml:36:17: a tag prefix must not end with a digit: it could not be told from the number
+    deploy.yml:37:15: `Tokyo` is no time zone
+        Write area and city, such as Asia/Tokyo, or UTC.
+    deploy.yml:38:20: this is not a git URL or directory
+        Give git its credentials by its own means, for instance a credential helper.
+    deploy.yml:41:11: `keep` wants a number from 1 to 1000
+        Without a kept release nothing can be taken back.
+    deploy.yml:43:9: `build`: wants text, not a map
+        A colon and a space make a map: put the whole text in quotes.
+    deploy.yml:44:9: `build`: wants text, not a list
+    deploy.yml:45:9: `build`: this text is empty
+    deploy.yml:46:12: `hosts`: wants a map, not a list
+        In each line a name, a colon and its value.
+    deploy.yml:47:12: `allow`: wants a list, not `one-way`
+        One item in a line, each after `- `: `- one-way`.
+    deploy.yml:48:16: `jump-host`: the port `x` is not valid: a number from 1 to 65535
+    deploy.yml:49:13: `health`: wants a list, not a map
+        One item in a line, each after `- `.
+    deploy.yml:50:5: `st rategy` is not a setting here
+        Did you mean `strategy`?
     "#);
 }
 
@@ -283,7 +346,6 @@ fn contradictions_are_told_all_at_once() {
     deploy.yml:22:9: a service is a `unit` or commands of your own, and here is `unit` with `start`
     deploy.yml:23:9: a service with commands of your own needs `stop` and `status` too
         A unit: `- web`. Your own: `- { name: web, start: …, stop: …, status: … }`.
-    deploy.yml:24:9: `how` goes with `unit` only
     deploy.yml:24:9: a service needs `unit`
         A unit: `- web`. Your own: `- { name: web, start: …, stop: …, status: … }`.
     deploy.yml:26:25: a port asked `from: runner` needs `address`
@@ -313,7 +375,7 @@ fn what_is_missing_is_told_all_at_once() {
     deploy.yml:6:5: `run` is missing in `migrate`
     deploy.yml:6:5: `verdict` is missing in `migrate`
     deploy.yml:8:9: `url` is missing in `http`
-    deploy.yml:9:9: `number` is missing in `health`
+    deploy.yml:9:9: `number` is missing in `port`
     deploy.yml:10:9: `run` is missing in `command`
     deploy.yml:13:9: a service needs `unit`
         A unit: `- web`. Your own: `- { name: web, start: …, stop: …, status: … }`.
@@ -348,13 +410,11 @@ fn what_is_not_built_is_named() {
         It belongs to a later version of rollback-deploy.
     deploy.yml:18:13: `allow: moved-tag` is not built yet: leave it out
         It belongs to a later version of rollback-deploy.
-    deploy.yml:19:15: `image` is not built yet: leave it out
+    deploy.yml:19:15: `source: image` is not built yet: leave it out
         Use the archive of the tag, `folder` or `git`.
-    deploy.yml:22:17: `blue-green: blue-green` is not built yet: leave it out
+    deploy.yml:22:17: `strategy: blue-green` is not built yet: leave it out
         Use `strategy: symlink`, or leave `strategy` out.
-    deploy.yml:23:5: `run` is missing in `migrate`
-    deploy.yml:23:5: `verdict` is missing in `migrate`
-    deploy.yml:23:16: `alembic` is not built yet: leave it out
+    deploy.yml:23:16: `migrate: alembic` is not built yet: leave it out
         Write the command: `migrate: { run: "…", verdict: expand-only }`.
     deploy.yml:25:5: `kubernetes` is not built yet: leave it out
         Environments are hosts for now; use the strategy symlink on them.
@@ -386,10 +446,10 @@ fn what_is_not_yaml_is_told_with_its_place() {
     deploy.yml:1:1: `version` is missing
     "#);
     insta::assert_snapshot!(show(&load("just text", "deploy.yml").unwrap_err()), @r#"
-    deploy.yml:1:1: wants a map of settings, not `just text`
+    deploy.yml:1:1: the file wants a map of settings, not `just text`
         Settings, each in a line of its own: version, app, environments.
     "#);
-    insta::assert_snapshot!(show(&load("- a\n- b\n", "deploy.yml").unwrap_err()), @"deploy.yml:1:1: wants a map of settings, not a list");
+    insta::assert_snapshot!(show(&load("- a\n- b\n", "deploy.yml").unwrap_err()), @"deploy.yml:1:1: the file wants a map of settings, not a list");
 }
 
 #[test]
