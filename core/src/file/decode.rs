@@ -92,6 +92,8 @@ impl Context<'_> {
         let Some(node) = self.tree.nodes.get(id) else { return };
         let Trouble { key, what, hints, .. } = trouble;
         let (what, more) = match what {
+            // A wrong key says itself what it is.
+            What::Value(what) if key => (what, None),
             What::Value(what) if node.name.is_empty() => (format!("the file {what}"), None),
             What::Value(what) => (format!("{}: {what}", quoted(&node.name)), None),
             What::Whole(what) => (what, None),

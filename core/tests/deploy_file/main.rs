@@ -264,7 +264,7 @@ fn wrong_values_are_told_all_at_once() {
     insta::assert_snapshot!(mistakes("values"), @r#"
     deploy.yml:1:10: `version`: this rollback-deploy reads version 1 of the format only
     deploy.yml:2:6: `app`: app "my app; rm -rf" is not valid: 1 to 128 of letters, digits and ._+-, starting with a letter or digit
-    deploy.yml:6:7: `web 1`: host label "web 1" is not valid: 1 to 128 of letters, digits and ._+-, starting with a letter or digit
+    deploy.yml:6:7: host label "web 1" is not valid: 1 to 128 of letters, digits and ._+-, starting with a letter or digit
     deploy.yml:7:14: `web-2`: the port `99999` is not valid: a number from 1 to 65535
     deploy.yml:8:14: `web-3`: the host `-oProxyCommand=touch x` is not valid: a name such as web-1.example.com, or an address
     deploy.yml:9:43: `port`: wants a whole number up to 65535, not `70000`
@@ -312,7 +312,7 @@ fn wrong_values_are_told_all_at_once() {
     deploy.yml:44:9: `build`: wants text, not a list
     deploy.yml:45:9: `build`: this text is empty
     deploy.yml:46:12: `hosts`: wants a map, not a list
-        In each line a name, a colon and its value.
+        In each line a name, a colon and its value; hosts: `web-1: deploy@192.0.2.10`.
     deploy.yml:47:12: `allow`: wants a list, not `one-way`
         One item in a line, each after `- `: `- one-way`.
     deploy.yml:48:16: `jump-host`: the port `x` is not valid: a number from 1 to 65535

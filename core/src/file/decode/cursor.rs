@@ -59,10 +59,12 @@ impl<'c, 't> Cursor<'c, 't> {
         let trouble = Trouble::value(format!("wants {wanted}, not {found}"));
         match (wanted, self.kind()) {
             ("text", Kind::Map(_)) => trouble.hint("A colon and a space make a map: put the whole text in quotes."),
-            ("a list", Kind::Scalar { text, .. }) if text.len() < 40 => {
+            ("a list", Kind::Scalar { text, .. }) if text.len() < 40 && !text.contains('\n') => {
                 trouble.hint(format!("One item in a line, each after `- `: `- {}`.", text.trim()))
             }
-            ("a map", _) => trouble.hint("In each line a name, a colon and its value."),
+            ("a map", _) => {
+                trouble.hint("In each line a name, a colon and its value; hosts: `web-1: deploy@192.0.2.10`.")
+            }
             ("a list", _) => trouble.hint("One item in a line, each after `- `."),
             _ => trouble,
         }
