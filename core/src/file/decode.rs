@@ -33,13 +33,17 @@ pub(super) struct Decoded<T> {
 pub(super) fn decode<T: DeserializeOwned>(tree: &Tree) -> Decoded<T> {
     let cx = Context { tree, state: RefCell::default() };
     let value = loop {
+        // A root that was refused has had its one mistake.
+        if cx.left_out(tree.root) {
+            break None;
+        }
         match T::deserialize(Cursor::new(&cx, tree.root)) {
             Ok(value) => break Some(value),
             Err(trouble) => {
                 let node = trouble.node.unwrap_or(tree.root);
                 cx.record(node, trouble);
                 let fresh = cx.state.borrow_mut().left_out.insert(node);
-                if !fresh || node == tree.root || cx.state.borrow().mistakes.len() > MOST {
+                if !fresh || cx.state.borrow().mistakes.len() > MOST {
                     break None;
                 }
             }

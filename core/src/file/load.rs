@@ -57,6 +57,12 @@ pub fn load(text: &str, path: &str) -> Result<DeployFile, Vec<Failure>> {
 
 fn resolve(tree: &Tree, decoded: Decoded<written::File>, mistakes: &mut Vec<Mistake>) -> Option<DeployFile> {
     mistakes.extend(decoded.mistakes);
+    if mistakes.is_empty()
+        && let Some(node) = decoded.left_out.iter().min().and_then(|id| tree.nodes.get(*id))
+    {
+        // Nothing is left out in silence: a setting that was not read must never look as if it were.
+        mistakes.push(Mistake::new(node.named_at, format!("{} could not be read", quoted(&node.name))));
+    }
     let written::File { version: _only_one_is_known, app, environments } = decoded.value?;
     let mut resolver = Resolver::new(tree, &decoded.left_out);
     let mut meant = Vec::new();

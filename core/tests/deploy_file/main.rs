@@ -453,6 +453,35 @@ fn what_is_not_yaml_is_told_with_its_place() {
 }
 
 #[test]
+fn empty_equals_missing() {
+    let minimal = read("examples/deploy-files/minimal.yml");
+    let keys =
+        "    link:\n    keep: ~\n    build: []\n    health:\n      -\n    shared: null\n    source: {}\n    hold: 0\n";
+    assert_eq!(load(&format!("{minimal}{keys}"), "x").unwrap(), load(&minimal, "x").unwrap());
+    let wrong = format!("{minimal}    zebra:\n");
+    assert_eq!(load(&wrong, "x").unwrap_err().len(), 1);
+}
+
+#[test]
+fn a_word_alone_chooses_and_keeps_its_defaults() {
+    let checks = |health: &str| {
+        let text = format!("{}    health: {health}\n", read("examples/deploy-files/minimal.yml"));
+        load(&text, "x").unwrap().environment(None).unwrap().settings.checks
+    };
+    assert_eq!(checks("[disk, nginx]"), checks("[{ disk: }, nginx: {}]"));
+    assert_eq!(checks("[disk]"), checks("[disk: 10%]"));
+    assert_eq!(checks("[disk]"), checks("[disk: { free: 10%, within: 0 }]"));
+}
+
+#[test]
+fn a_refused_root_is_one_mistake() {
+    insta::assert_snapshot!(show(&load("!x { a: 1 }", "deploy.yml").unwrap_err()), @r#"
+    deploy.yml:1:4: tags (`!name`) are not taken
+        Take it out; quote text that begins with `!`.
+    "#);
+}
+
+#[test]
 fn line_ends_of_windows_and_a_byte_order_mark_are_fine() {
     let text = read("examples/deploy-files/full.yml");
     let other = format!("\u{feff}{}", text.replace('\n', "\r\n"));

@@ -146,7 +146,7 @@ impl<'de> Deserializer<'de> for Cursor<'_, '_> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Trouble> {
-        if name == COMMANDS && matches!(self.kind(), Kind::List { flow: true, .. }) {
+        if name == COMMANDS && matches!(self.kind(), Kind::List { flow: true, items } if !items.is_empty()) {
             let what = "commands in brackets are refused: every comma, also one inside a command, begins a new command";
             let trouble = Trouble::value(what).hint("Write each command in a line of its own, after `- `.");
             return Err(trouble.in_node(self.id));

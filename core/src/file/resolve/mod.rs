@@ -138,7 +138,7 @@ impl<'t> Resolver<'t> {
             source,
             tag_prefix,
             wait: written.wait.map_or(defaults::WAIT, |time| time.0),
-            hold: written.hold.map(|time| time.0),
+            hold: written.hold.map(|time| time.0).filter(|time| *time > Seconds(0)),
             watchdog: written.watchdog.map(|watchdog| match watchdog {
                 written::Watchdog::Systemd => WatchdogKind::Systemd,
                 written::Watchdog::Crontab => WatchdogKind::Crontab,
