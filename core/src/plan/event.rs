@@ -42,6 +42,8 @@ pub enum Fact {
     Confirmed(Box<Answer>),
     /// The target answered a question of a person.
     Found(Box<Query>, Box<Answer>),
+    /// The target answered set-up.
+    SetUp(Box<Answer>),
     /// No answer; the act will be repeated.
     Lost(Failure),
     /// A check answered.
