@@ -17,6 +17,7 @@
 //! | [`root`] | the typed verbs that run as root | ask, core |
 //! | [`ask`] | questions that change nothing, the same at both ends | core |
 
+#[cfg(feature = "github")]
 pub mod action;
 pub mod agent;
 pub mod ask;

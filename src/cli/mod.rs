@@ -23,7 +23,7 @@ use crate::source::Tree;
 use crate::verb::fetch::Sources;
 use crate::verb::rollback::To;
 use crate::verb::settle::Decision;
-use crate::verb::{self, Ended, World};
+use crate::verb::{self, Conclusion, World};
 use args::{Args, Common, Verb};
 
 /// Runs the command line.
@@ -139,7 +139,7 @@ async fn world(common: &Common, events: &Events, stop: &Stop) -> Result<World, V
     place::world(common, meant, events.clone(), stop.clone()).await
 }
 
-async fn ask(common: &Common, verb: &str, query: Query, events: &Events, stop: &Stop) -> Result<Ended, Vec<Failure>> {
+async fn ask(common: &Common, verb: &str, query: Query, events: &Events, stop: &Stop) -> Result<Conclusion, Vec<Failure>> {
     Ok(verb::look::look(&world(common, events, stop).await?, verb, &query).await)
 }
 

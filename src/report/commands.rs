@@ -200,7 +200,7 @@ fn property(text: &str) -> String {
 }
 
 /// 128 random bits in hex.
-pub(super) fn token() -> Option<String> {
+pub(crate) fn token() -> Option<String> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).ok()?;
     let mut token = String::with_capacity(32);

@@ -10,9 +10,11 @@
 pub mod commands;
 pub mod escape;
 pub mod files;
+pub mod fold;
 pub mod json;
 pub mod log;
 pub mod mask;
+pub mod summary;
 pub mod terminal;
 pub mod words;
 

@@ -8,25 +8,25 @@ use rollback_deploy_core::plan::noop::already_live;
 use rollback_deploy_core::plan::{Fact, Plan, TargetPlan, Wanted};
 use rollback_deploy_core::wire::Staging;
 
-use super::world::{Ended, World};
+use super::world::{Conclusion, World};
 use crate::engine;
 use crate::source::Tree;
 
 /// Deploys a release to every target.
-pub async fn deploy(world: &World, tree: Arc<Tree>) -> Ended {
+pub async fn deploy(world: &World, tree: Arc<Tree>) -> Conclusion {
     let version = tree.info.version.to_string();
     world.events.tell(None, Fact::Began { verb: "deploy".to_owned(), version: Some(version.clone()) });
     let fleet = world.fleet(Some(tree.clone()), &version);
     let ended = match world.inspect(&fleet, true).await {
-        Err(outcome) => Ended::only(outcome),
+        Err(outcome) => Conclusion::only(outcome),
         Ok(facts) => match refused(world, &facts) {
-            Some(outcome) => Ended::only(outcome),
+            Some(outcome) => Conclusion::only(outcome),
             None => match plan(world, &tree, &facts) {
-                Err(failure) => Ended::only(world.fail(None, failure)),
+                Err(failure) => Conclusion::only(world.fail(None, failure)),
                 Ok(plan) => {
                     let ended = engine::run(&plan, &fleet, &world.events, &world.stop).await;
                     World::close(&fleet).await;
-                    return Ended { outcome: ended.outcome, story: Some(ended.story) };
+                    return Conclusion { outcome: ended.outcome, story: Some(ended.story) };
                 }
             },
         },

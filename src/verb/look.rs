@@ -4,10 +4,10 @@ use rollback_deploy_core::model::{Outcome, Verdict};
 use rollback_deploy_core::plan::Fact;
 use rollback_deploy_core::wire::{Query, Report};
 
-use super::world::{Ended, World};
+use super::world::{Conclusion, World};
 
 /// Asks every target and tells the answers.
-pub async fn look(world: &World, verb: &str, query: &Query) -> Ended {
+pub async fn look(world: &World, verb: &str, query: &Query) -> Conclusion {
     world.events.tell(None, Fact::Began { verb: verb.to_owned(), version: None });
     let fleet = world.fleet(None, "");
     let mut worst = Outcome::Done;
@@ -26,5 +26,5 @@ pub async fn look(world: &World, verb: &str, query: &Query) -> Ended {
     // What a question finds is its answer; only a question that could not be asked, or a no, is an exit code.
     let outcome = if verb == "status" && worst == Outcome::FailedBack { Outcome::Done } else { worst };
     world.events.tell(None, Fact::Ended(outcome));
-    Ended::only(outcome)
+    Conclusion::only(outcome)
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use rollback_deploy_core::model::Outcome;
 use rollback_deploy_core::plan::{Fact, describe};
 
-use super::world::{Ended, World};
+use super::world::{Conclusion, World};
 use super::deploy;
 use crate::source::Tree;
 
 /// Tells what a deploy would do.
-pub async fn plan(world: &World, tree: Arc<Tree>) -> Ended {
+pub async fn plan(world: &World, tree: Arc<Tree>) -> Conclusion {
     let version = tree.info.version.to_string();
     world.events.tell(None, Fact::Began { verb: "plan".to_owned(), version: Some(version.clone()) });
     let fleet = world.fleet(None, &version);
@@ -32,5 +32,5 @@ pub async fn plan(world: &World, tree: Arc<Tree>) -> Ended {
     };
     World::close(&fleet).await;
     world.events.tell(None, Fact::Ended(outcome));
-    Ended::only(outcome)
+    Conclusion::only(outcome)
 }

@@ -9,7 +9,7 @@ use rollback_deploy_core::plan::{Fact, Plan, TargetPlan, Wanted};
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Act, Answer, Query, Report};
 
-use super::world::{Ended, World, done, unexpected};
+use super::world::{Conclusion, World, done, unexpected};
 use crate::engine::{self, Fleet};
 use crate::target::Target;
 
@@ -23,7 +23,7 @@ pub struct To {
 }
 
 /// Goes back on every target that can be reached.
-pub async fn rollback(world: &World, to: &To) -> Ended {
+pub async fn rollback(world: &World, to: &To) -> Conclusion {
     world.events.tell(None, Fact::Began { verb: "rollback".to_owned(), version: to.version.clone() });
     let fleet = world.fleet(None, to.version.as_deref().unwrap_or_default());
     let ended = go_back(world, to, &fleet).await;
@@ -31,7 +31,7 @@ pub async fn rollback(world: &World, to: &To) -> Ended {
     ended
 }
 
-async fn go_back(world: &World, to: &To, fleet: &Fleet) -> Ended {
+async fn go_back(world: &World, to: &To, fleet: &Fleet) -> Conclusion {
     let looked = join_all(fleet.values().map(|target| look(world, target.as_ref(), to))).await;
     let mut targets = Vec::new();
     let mut worst: Option<Outcome> = None;
@@ -51,7 +51,7 @@ async fn go_back(world: &World, to: &To, fleet: &Fleet) -> Ended {
     if targets.is_empty() {
         let outcome = worst.unwrap_or(Outcome::Input);
         world.events.tell(None, Fact::Ended(outcome));
-        return Ended::only(outcome);
+        return Conclusion::only(outcome);
     }
     let plan = Plan {
         operation: Operation::Rollback,
@@ -67,7 +67,7 @@ async fn go_back(world: &World, to: &To, fleet: &Fleet) -> Ended {
         Some(worst) if worst.severity() > ended.outcome.severity() => worst,
         _ => ended.outcome,
     };
-    Ended { outcome, story: Some(ended.story) }
+    Conclusion { outcome, story: Some(ended.story) }
 }
 
 enum Goal {

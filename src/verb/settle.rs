@@ -5,7 +5,7 @@ use rollback_deploy_core::plan::Fact;
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Act, Answer, Query, Report};
 
-use super::world::{Ended, World, done};
+use super::world::{Conclusion, World, done};
 use crate::target::Target;
 
 /// What a person decided.
@@ -32,7 +32,7 @@ impl Decision {
 }
 
 /// Carries a person's decision out on every target.
-pub async fn settle(world: &World, decision: Decision) -> Ended {
+pub async fn settle(world: &World, decision: Decision) -> Conclusion {
     world.events.tell(None, Fact::Began { verb: decision.word().to_owned(), version: None });
     let fleet = world.fleet(None, "");
     let mut worst = Outcome::Done;
@@ -47,7 +47,7 @@ pub async fn settle(world: &World, decision: Decision) -> Ended {
     }
     World::close(&fleet).await;
     world.events.tell(None, Fact::Ended(worst));
-    Ended::only(worst)
+    Conclusion::only(worst)
 }
 
 async fn settle_one(world: &World, target: &dyn Target, decision: Decision) -> Result<Outcome, Failure> {

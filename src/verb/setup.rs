@@ -4,10 +4,10 @@ use rollback_deploy_core::model::Outcome;
 use rollback_deploy_core::plan::Fact;
 use rollback_deploy_core::wire::{Report, SetupMode, SetupRequest};
 
-use super::world::{Ended, World, done};
+use super::world::{Conclusion, World, done};
 
 /// Sets every host up, or looks whether it is.
-pub async fn setup(world: &World, mode: SetupMode) -> Ended {
+pub async fn setup(world: &World, mode: SetupMode) -> Conclusion {
     world.events.tell(None, Fact::Began { verb: "setup".to_owned(), version: None });
     let request = SetupRequest { mode, settings: world.environment.settings.clone(), watchdog: world.environment.watchdog };
     let fleet = world.fleet(None, "");
@@ -28,5 +28,5 @@ pub async fn setup(world: &World, mode: SetupMode) -> Ended {
     }
     World::close(&fleet).await;
     world.events.tell(None, Fact::Ended(worst));
-    Ended::only(worst)
+    Conclusion::only(worst)
 }

@@ -33,14 +33,14 @@ pub struct World {
 
 /// How a verb ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct Conclusion {
     /// Which exit code it is.
     pub outcome: Outcome,
     /// The course of each target, when something was changed.
     pub story: Option<Story>,
 }
 
-impl Ended {
+impl Conclusion {
     /// An end without a change.
     #[must_use]
     pub fn only(outcome: Outcome) -> Self {

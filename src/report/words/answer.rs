@@ -16,20 +16,13 @@ pub fn answer(act: &Act, answered: &Answer) -> Option<Saying> {
     }
     Some(match answered {
         Answer::Done(done) => report(done),
-        other => not_done(other),
+        other => plain_answer(other),
     })
 }
 
-/// What a target answered to a confirm.
+/// What a target answered to a confirm, to set-up or to a question.
 #[must_use]
-pub fn confirm_answer(answered: &Answer) -> Saying {
-    match answered {
-        Answer::Done(done) => report(done),
-        other => not_done(other),
-    }
-}
-
-pub(super) fn not_done(answered: &Answer) -> Saying {
+pub fn plain_answer(answered: &Answer) -> Saying {
     match answered {
         Answer::Done(done) => report(done),
         Answer::Undone(ending) => undone(ending),

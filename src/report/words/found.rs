@@ -16,7 +16,7 @@ pub(super) fn answered(query: &Query, answered: &Answer) -> Saying {
             }
             done => answer::report(done),
         },
-        other => answer::not_done(other).after(&format!("{}: ", asking(query))),
+        other => answer::plain_answer(other).after(&format!("{}: ", asking(query))),
     }
 }
 

@@ -9,7 +9,7 @@ use rollback_deploy_core::model::{Amount, CheckResult, Ending, Foreign, Outcome,
 use rollback_deploy_core::plan::Fact;
 use rollback_deploy_core::wire::{Act, Query};
 
-pub use answer::{answer, confirm_answer, report};
+pub use answer::{answer, plain_answer, report};
 pub use failure::{failure, next_steps, place};
 
 /// What is said of something: one sentence, and what belongs to it.
@@ -110,7 +110,7 @@ pub fn fact(fact: &Fact) -> Option<Saying> {
         },
         Fact::Answered(act, answered) => return answer(act, answered),
         Fact::Confirming => Saying::new(Tone::Plain, "confirm, on a new connection"),
-        Fact::Confirmed(answered) => confirm_answer(answered),
+        Fact::Confirmed(answered) | Fact::SetUp(answered) => plain_answer(answered),
         Fact::Found(query, answered) => found::answered(query, answered),
         Fact::Lost(why) => {
             let lost = failure(why).after("no answer, asking again: ");
