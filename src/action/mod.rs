@@ -5,11 +5,18 @@
 //! | [`inputs`], [`values`] | `INPUT_*` → [`Wish`] |
 //! | [`context`] | what GitHub says of the run |
 //! | [`mine`] | how the post step knows the changes of its main step |
+//! | `deed`, `config`, `backup` | the verbs as this face calls them |
 //! | [`init`] | PID 1: passes signals on and reaps |
 //! | [`face`] | from a wish to outputs, summary and exit code |
 //! | [`reference`] | `action.yml` and the pages that say the same |
 
+#[cfg(all(feature = "github", feature = "ssh"))]
+pub mod backup;
+#[cfg(all(feature = "github", feature = "ssh"))]
+pub mod config;
 pub mod context;
+#[cfg(all(feature = "github", feature = "ssh"))]
+pub mod deed;
 pub mod face;
 pub mod init;
 pub mod inputs;

@@ -3,7 +3,6 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use rollback_deploy_core::model::facts::SetupState;
 use rollback_deploy_core::model::{Allow, Facts, Failure, Settings, SharedPath, WatchdogKind};
 
 use super::cx::Cx;

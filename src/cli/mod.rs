@@ -67,7 +67,7 @@ async fn run(args: Args) -> Outcome {
     let events = events(&args.common);
     let stop = Stop::default();
     on_signals(stop.clone());
-    match perform(args, &events, &stop).await {
+    let outcome = match perform(args, &events, &stop).await {
         Ok(outcome) => outcome,
         Err(failures) => {
             let outcome = failures.iter().map(Failure::outcome).max_by_key(|outcome| outcome.severity());
@@ -76,7 +76,9 @@ async fn run(args: Args) -> Outcome {
             }
             outcome.unwrap_or(Outcome::Bug)
         }
-    }
+    };
+    events.tell(None, Fact::Ended(outcome));
+    outcome
 }
 
 /// The first signal stops the run; a second one is not needed: everything decisive takes seconds.

@@ -28,6 +28,13 @@ pub struct Stop {
 }
 
 impl Stop {
+    /// Stops when this token is cancelled by somebody else.
+    #[must_use]
+    pub fn on(token: CancellationToken) -> Self {
+        // Which signal it was, the one who cancels knows.
+        Self { token, signal: Arc::new(AtomicU8::new(15)) }
+    }
+
     /// Stops the run because of this signal.
     pub fn because_of(&self, signal: u8) {
         self.signal.store(signal, Ordering::SeqCst);
@@ -107,10 +114,7 @@ pub async fn run(plan: &Plan, fleet: &Fleet, events: &crate::engine::Events, sto
                 }
                 story.waited.0 += seconds.0.max(1);
             }
-            Next::End(outcome) => {
-                events.tell(None, Fact::Ended(outcome));
-                return Ended { outcome, story };
-            }
+            Next::End(outcome) => return Ended { outcome, story },
         }
     }
 }

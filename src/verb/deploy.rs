@@ -32,7 +32,6 @@ pub async fn deploy(world: &World, tree: Arc<Tree>) -> Conclusion {
         },
     };
     World::close(&fleet).await;
-    world.events.tell(None, Fact::Ended(ended.outcome));
     ended
 }
 

@@ -25,6 +25,5 @@ pub async fn look(world: &World, verb: &str, query: &Query) -> Conclusion {
     World::close(&fleet).await;
     // What a question finds is its answer; only a question that could not be asked, or a no, is an exit code.
     let outcome = if verb == "status" && worst == Outcome::FailedBack { Outcome::Done } else { worst };
-    world.events.tell(None, Fact::Ended(outcome));
     Conclusion::only(outcome)
 }

@@ -31,6 +31,5 @@ pub async fn plan(world: &World, tree: Arc<Tree>) -> Conclusion {
         },
     };
     World::close(&fleet).await;
-    world.events.tell(None, Fact::Ended(outcome));
     Conclusion::only(outcome)
 }

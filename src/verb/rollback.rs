@@ -50,8 +50,7 @@ async fn go_back(world: &World, to: &To, fleet: &Fleet) -> Conclusion {
     }
     if targets.is_empty() {
         let outcome = worst.unwrap_or(Outcome::Input);
-        world.events.tell(None, Fact::Ended(outcome));
-        return Conclusion::only(outcome);
+            return Conclusion::only(outcome);
     }
     let plan = Plan {
         operation: Operation::Rollback,

@@ -46,7 +46,6 @@ pub async fn settle(world: &World, decision: Decision) -> Conclusion {
         }
     }
     World::close(&fleet).await;
-    world.events.tell(None, Fact::Ended(worst));
     Conclusion::only(worst)
 }
 

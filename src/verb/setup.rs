@@ -27,6 +27,5 @@ pub async fn setup(world: &World, mode: SetupMode) -> Conclusion {
         }
     }
     World::close(&fleet).await;
-    world.events.tell(None, Fact::Ended(worst));
     Conclusion::only(worst)
 }

@@ -41,16 +41,6 @@ fn busy(holder: &Holder) -> Saying {
         .note(Mark::Next, "A rollback does not wait: it undoes an open deploy first.")
 }
 
-/// How a set-up ended.
-#[must_use]
-pub fn set_up(answered: &Answer) -> Saying {
-    match answered {
-        Answer::Done(done) => report(done).after("set-up: "),
-        Answer::Refused(why) | Answer::Failed(why) => super::failure(why),
-        _ => Saying::new(Tone::Bad, "set-up: the answer does not fit"),
-    }
-}
-
 /// What was done or found.
 #[must_use]
 pub fn report(report: &Report) -> Saying {

@@ -120,7 +120,6 @@ pub fn fact(fact: &Fact) -> Option<Saying> {
         Fact::Step(step) => Saying::new(Tone::Plain, format!("· {step}")),
         Fact::Said(text) => Saying { tone: Tone::Plain, head: text.clone(), notes: Vec::new() },
         Fact::Planned(lines) => Saying::new(Tone::Plain, "plan").rows(lines.clone()),
-        Fact::SetUp(answered) => answer::set_up(answered),
         Fact::Warned(text) => Saying::new(Tone::Warning, format!("warning: {text}")),
         Fact::Failed(why) => failure(why),
         Fact::Ended(outcome) => ended(*outcome),

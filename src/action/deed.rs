@@ -1,0 +1,267 @@
+//! The verbs, as the action calls them: environment and links from inputs and deploy file, then the verb itself.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rollback_deploy_core::file::Environment;
+use rollback_deploy_core::model::{Allow, Commit, Failure, Kind, Label, LogSource, Outcome, Place};
+use rollback_deploy_core::plan::Fact;
+use rollback_deploy_core::plan::version::{RefType, RunEvent, refuse_event};
+use rollback_deploy_core::wire::act::Fault;
+use rollback_deploy_core::wire::{Act, Answer, Logs, Query, Report, SetupMode};
+
+use super::context::{Context, GitRef};
+use super::mine::Mine;
+use super::{Deed, backup, config};
+use crate::engine::perform::Stop;
+use crate::github::settings::{Patience, Proxies};
+use crate::github::{Client, Repository, Settings};
+use crate::hello::hello;
+use crate::target::Target;
+use crate::transport::Link;
+use crate::transport::programs::Programs;
+use crate::transport::ssh::{Login, SshRun, SshWish};
+use crate::verb::fetch::Sources;
+use crate::verb::rollback::To;
+use crate::verb::settle::Decision;
+use crate::verb::world::done;
+use crate::verb::{self, Ended, Stage, Verb, Wish, World};
+
+/// What the image lacks nothing for.
+#[derive(Debug, Clone, Copy)]
+pub struct Deeds;
+
+#[async_trait]
+impl Deed for Deeds {
+    async fn run(&self, wish: Wish, github: Context, stage: Stage) -> Ended {
+        match perform(&wish, &github, &stage).await {
+            Ok(ended) => ended,
+            Err(failures) => told(&stage, failures),
+        }
+    }
+
+    async fn settle(&self, wish: Wish, github: Context, mine: Mine, stage: Stage) -> Ended {
+        match settle(&wish, &github, &mine, &stage).await {
+            Ok(ended) => ended,
+            Err(failures) => told(&stage, failures),
+        }
+    }
+}
+
+fn told(stage: &Stage, failures: Vec<Failure>) -> Ended {
+    let worst = failures.iter().map(Failure::outcome).max_by_key(|outcome| outcome.severity());
+    for failure in failures {
+        stage.events.tell(None, Fact::Failed(failure));
+    }
+    Ended::new(worst.unwrap_or(Outcome::Bug))
+}
+
+/// A world, and what the report says of where it came from.
+struct Ready {
+    world: World,
+    config: String,
+    client: Client,
+    repository: Option<Repository>,
+    event: Option<RunEvent>,
+}
+
+async fn ready(wish: &Wish, github: &Context, stage: &Stage) -> Result<Ready, Vec<Failure>> {
+    let one = |failure: Failure| vec![failure];
+    let event = run_event(github);
+    if let Some(event) = &event {
+        refuse_event(event).map_err(one)?;
+    }
+    let client = Client::new(&settings(wish, github).map_err(one)?).map_err(one)?;
+    let repository = github.repository.as_deref().map(Repository::new).transpose().map_err(one)?;
+    let (mut environment, config) = config::environment(wish, github, &client, repository.as_ref()).await?;
+    environment.settings.repository.clone_from(&github.repository);
+    let links = links(wish, &environment).await.map_err(one)?;
+    let mut allow: Vec<Allow> = environment.allow.iter().chain(&wish.allow).copied().collect();
+    allow.sort_unstable();
+    allow.dedup();
+    let world = World {
+        environment,
+        links,
+        by: wish.by.clone(),
+        allow,
+        events: stage.events.clone(),
+        stop: Stop::on(stage.stop.clone()),
+    };
+    Ok(Ready { world, config, client, repository, event })
+}
+
+fn run_event(github: &Context) -> Option<RunEvent> {
+    let (ref_type, ref_name) = match &github.git_ref {
+        GitRef::Tag(name) => (Some(RefType::Tag), name.clone()),
+        GitRef::Branch(name) => (Some(RefType::Branch), name.clone()),
+        GitRef::Other => (None, String::new()),
+    };
+    let sha: Commit = github.sha.clone()?;
+    Some(RunEvent { name: github.event.clone(), ref_type, ref_name, sha, started_by: github.started_by.clone() })
+}
+
+fn settings(wish: &Wish, github: &Context) -> Result<Settings, Failure> {
+    let api = if github.api_url.is_empty() { "https://api.github.com" } else { &github.api_url };
+    let api = api.parse().map_err(|_| {
+        Failure::input("the address of GitHub's API is not valid").at(Place::Input("GITHUB_API_URL".into()))
+    })?;
+    let network = &github.network;
+    Ok(Settings {
+        api,
+        token: wish.token.clone(),
+        ca: network.ca_file.clone(),
+        proxies: Proxies {
+            https: network.https_proxy.clone(),
+            http: network.http_proxy.clone(),
+            except: network.no_proxy.clone(),
+        },
+        patience: Patience::default(),
+    })
+}
+
+async fn links(wish: &Wish, environment: &Environment) -> Result<Vec<(Label, Arc<dyn Link>)>, Failure> {
+    let key = wish.key.clone().ok_or_else(|| {
+        Failure::input("key is missing: without it no host can be reached")
+            .at(Place::Input("key".into()))
+            .hint("Give the private key as a secret: `key: ${{ secrets.DEPLOY_KEY }}`.")
+    })?;
+    if environment.hosts.is_empty() {
+        return Err(Failure::input("hosts is missing: the action does not deploy to the runner itself")
+            .at(Place::Input("hosts".into()))
+            .hint("Name them in the deploy file, or as `hosts: web-1=deploy@192.0.2.10`."));
+    }
+    let own = std::env::current_exe().map_err(|error| Failure::bug("our own program is not known").because(error.to_string()))?;
+    let programs = Arc::new(Programs::find(&own, &[])?);
+    let run = SshRun::prepare(SshWish {
+        login: Login::Key { key, passphrase: wish.passphrase.clone() },
+        hosts: environment.hosts.clone(),
+        jump: environment.jump_host.clone(),
+        user: wish.simple.user.clone(),
+        known_hosts: environment.known_hosts.clone(),
+    })
+    .await?;
+    let root = &environment.settings.root;
+    environment
+        .hosts
+        .iter()
+        .map(|host| {
+            let link = run.link(&host.label, root.clone(), programs.clone(), hello())?;
+            Ok((host.label.clone(), Arc::new(link) as Arc<dyn Link>))
+        })
+        .collect()
+}
+
+async fn perform(wish: &Wish, github: &Context, stage: &Stage) -> Result<Ended, Vec<Failure>> {
+    match wish.verb {
+        Verb::Validate => return config::validate(wish, github).await,
+        Verb::Init => {
+            return Err(vec![
+                Failure::input("init writes files into a repository: it is a verb of the command line")
+                    .at(Place::Input("action".into()))
+                    .hint("Run `rollback-deploy init` in a clone of the repository."),
+            ]);
+        }
+        _ => {}
+    }
+    let ready = ready(wish, github, stage).await?;
+    let world = &ready.world;
+    let mut ended = Ended::new(Outcome::Done);
+    ended.outcome = match wish.verb {
+        Verb::Deploy | Verb::Plan => {
+            let sources = sources(&ready, github);
+            let environment = &world.environment;
+            let fetched = sources.fetch(&environment.source, &environment.tag_prefix, wish.version.as_deref()).await;
+            let tree = Arc::new(fetched.map_err(|failure| vec![failure])?);
+            if wish.verb == Verb::Plan {
+                verb::plan::plan(world, tree).await.outcome
+            } else {
+                let concluded = verb::deploy::deploy(world, tree.clone()).await;
+                if concluded.outcome == Outcome::Done {
+                    backup::keep(world, &concluded, github, stage, &mut ended).await;
+                }
+                concluded.outcome
+            }
+        }
+        Verb::Rollback => {
+            let version = wish.version.clone().filter(|version| version != "previous");
+            verb::rollback::rollback(world, &To { version, with_env: wish.with_env }).await.outcome
+        }
+        Verb::Status => look(world, Query::Status).await,
+        Verb::List => look(world, Query::List).await,
+        Verb::History => look(world, Query::History { limit: 50 }).await,
+        Verb::Health => look(world, Query::Health).await,
+        Verb::Logs => look(world, Query::Logs(Logs { sources: Vec::<LogSource>::new(), lines: 200, follow: false })).await,
+        Verb::Prune => verb::settle::settle(world, Decision::Prune).await.outcome,
+        Verb::Confirm => verb::settle::settle(world, Decision::Confirm).await.outcome,
+        Verb::Abort => verb::settle::settle(world, Decision::Abort).await.outcome,
+        Verb::Setup => verb::setup::setup(world, SetupMode::Apply).await.outcome,
+        Verb::Validate | Verb::Init => Outcome::Bug,
+    };
+    ended.app = Some(world.environment.settings.app.clone());
+    ended.environment = Some(world.environment.name.clone());
+    ended.allow.clone_from(&world.allow);
+    ended.config = Some(ready.config);
+    Ok(ended)
+}
+
+async fn look(world: &World, query: Query) -> Outcome {
+    let word = match &query {
+        Query::Status => "status",
+        Query::List => "list",
+        Query::History { .. } => "history",
+        Query::Health => "health",
+        _ => "logs",
+    };
+    verb::look::look(world, word, &query).await.outcome
+}
+
+fn sources(ready: &Ready, github: &Context) -> Sources {
+    Sources {
+        workspace: github.workspace.clone().unwrap_or_else(|| ".".into()),
+        git_environment: Vec::new(),
+        github: ready.repository.clone().map(|repository| (ready.client.clone(), repository)),
+        git: None,
+        event: ready.event.clone(),
+    }
+}
+
+/// The post step: finishes or undoes what a cancelled main step left open, and touches nobody else's change.
+async fn settle(wish: &Wish, github: &Context, mine: &Mine, stage: &Stage) -> Result<Ended, Vec<Failure>> {
+    let ready = ready(wish, github, stage).await?;
+    let world = &ready.world;
+    world.events.tell(None, Fact::Began { verb: "abort".to_owned(), version: None });
+    let fleet = world.fleet(None, "");
+    let mut worst = Outcome::Done;
+    for target in fleet.values() {
+        let outcome = match settle_one(world, target.as_ref(), mine).await {
+            Ok(outcome) => outcome,
+            Err(failure) => world.fail(Some(target.label()), failure),
+        };
+        if outcome.severity() > worst.severity() {
+            worst = outcome;
+        }
+    }
+    World::close(&fleet).await;
+    let mut ended = Ended::new(worst);
+    ended.app = Some(world.environment.settings.app.clone());
+    ended.environment = Some(world.environment.name.clone());
+    ended.config = Some(ready.config);
+    Ok(ended)
+}
+
+async fn settle_one(world: &World, target: &dyn Target, mine: &Mine) -> Result<Outcome, Failure> {
+    let cx = world.cx();
+    let Report::Status(status) = done(target.ask(&Query::Status, &cx).await?)? else {
+        return Err(Failure::bug("the answer to status does not fit"));
+    };
+    let Some(open) = status.open.filter(|open| mine.is(&open.by) && !open.held) else { return Ok(Outcome::Done) };
+    let why = "the step that opened it was cancelled or killed".to_owned();
+    let act = Act::Abort { txn: Some(open.txn), why, fault: Fault::World };
+    let answer = target.perform(&act, &cx).await?;
+    cx.events.tell(Some(target.label()), Fact::Answered(Box::new(act), Box::new(answer.clone())));
+    match answer {
+        Answer::Undone(ending) if ending.healthy => Ok(Outcome::Done),
+        Answer::Undone(ending) => Err(Failure::new(Kind::FailedBack, ending.why)),
+        other => done(other).map(|_| Outcome::Done),
+    }
+}
