@@ -9,6 +9,8 @@ pub mod channel;
 #[cfg(feature = "ssh")]
 pub mod config;
 mod contents;
+#[cfg(test)]
+mod far_end;
 #[cfg(feature = "ssh")]
 mod folder;
 #[cfg(feature = "ssh")]
