@@ -30,7 +30,7 @@ async fn stranger(bytes: Vec<u8>) -> (Result<FramedChannel, Failure>, tokio::io:
     let (ours, mut theirs) = tokio::io::duplex(1 << 16);
     let (from, to) = tokio::io::split(ours);
     let opening = FramedChannel::open_with(from, to, hello(), LastWords::default(), Duration::from_millis(200));
-    let (opened, _) = tokio::join!(opening, async {
+    let (opened, ()) = tokio::join!(opening, async {
         let _not_all_is_read = theirs.write_all(&bytes).await;
     });
     (opened, theirs)

@@ -185,9 +185,9 @@ mod tests {
         assert_eq!(all.file(), format!("{plain}\n{port}\n{hashed}\n{authority}\n"));
         assert_eq!(all.pins(), [PIN]);
         let only = known(&[&plain, &port, &authority]).unwrap();
-        assert_eq!(only.expected("web", 22), [name.clone()]);
-        assert_eq!(only.expected("web", 2222), [name.clone()]);
-        assert_eq!(only.expected("a.example.org", 22), [name.clone()]);
+        for (host, port) in [("web", 22), ("web", 2222), ("a.example.org", 22)] {
+            assert_eq!(only.expected(host, port), std::slice::from_ref(&name));
+        }
         assert!(only.expected("other", 22).is_empty());
         assert_eq!(all.expected("other", 22), [name, PIN.to_owned()]);
     }
@@ -233,12 +233,12 @@ mod tests {
                 .unwrap();
             String::from_utf8(done.stdout).unwrap()
         };
-        let pinned = known(&[PIN]).unwrap().pin_script();
-        assert_eq!(ask(&pinned, PIN), "[web]:2222 ssh-ed25519 AAAAkey\n");
-        assert_eq!(ask(&pinned, "SHA256:other"), "");
-        assert_eq!(ask(&pinned, "NONE"), "");
+        let with_pin = known(&[PIN]).unwrap().pin_script();
+        assert_eq!(ask(&with_pin, PIN), "[web]:2222 ssh-ed25519 AAAAkey\n");
+        assert_eq!(ask(&with_pin, "SHA256:other"), "");
+        assert_eq!(ask(&with_pin, "NONE"), "");
         assert_eq!(ask(&known(&[&format!("web {KEY}")]).unwrap().pin_script(), PIN), "");
-        let noted = std::fs::read_to_string(notes).unwrap();
-        assert_eq!(noted, format!("ssh-ed25519 {PIN}\nssh-ed25519 SHA256:other\nssh-ed25519 {PIN}\n"));
+        let seen = std::fs::read_to_string(notes).unwrap();
+        assert_eq!(seen, format!("ssh-ed25519 {PIN}\nssh-ed25519 SHA256:other\nssh-ed25519 {PIN}\n"));
     }
 }

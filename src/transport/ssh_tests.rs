@@ -111,7 +111,9 @@ impl World {
     fn programs(&self) -> Arc<Programs> {
         let program = programs::program(&far_end::program(self.folder.path())).unwrap();
         let mut programs = Programs::default();
-        Cpu::ALL.into_iter().for_each(|cpu| programs.put(cpu, program.clone()));
+        for cpu in Cpu::ALL {
+            programs.put(cpu, program.clone());
+        }
         Arc::new(programs)
     }
 
@@ -259,6 +261,49 @@ async fn a_host_that_runs_something_else_is_explained() {
     // Noise of a login shell before our line does no harm.
     let world = World::new("ForceCommand echo welcome; printf x; echo; eval \"$SSH_ORIGINAL_COMMAND\"");
     works(world.connect(world.wish(&[world.line("ed25519")])).await).await;
+}
+
+#[tokio::test]
+#[ignore = "world: hosts"]
+async fn any_login_shell_will_do() {
+    for shell in ["dash", "bash", "fish", "tcsh"] {
+        // What sshd does for a user with this login shell.
+        let world = World::new(&format!("ForceCommand exec {shell} -c \"$SSH_ORIGINAL_COMMAND\""));
+        let lines = works(world.connect(world.wish(&[world.line("ed25519")])).await).await;
+        assert!(lines.iter().any(|line| line.ends_with("app root; touch FILE")), "{shell}: {lines:?}");
+        assert!(!world.at("FILE").exists());
+    }
+}
+
+#[tokio::test]
+#[ignore = "world: hosts"]
+async fn no_secret_is_in_any_process_list() {
+    let world = World::new("");
+    keygen(&world.at("locked"), "ed25519");
+    let passphrase = "correct-horse-battery";
+    let locked = Command::new("ssh-keygen").args(["-q", "-p", "-N", passphrase, "-f"]).arg(world.at("locked")).status();
+    assert!(locked.unwrap().success());
+    write(&world.at("authorized"), &read(&world.at("locked.pub")));
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let sampler = std::thread::spawn(move || {
+        let mut seen = String::new();
+        while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+            for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+                for file in ["cmdline", "environ"] {
+                    let bytes = std::fs::read(entry.path().join(file)).unwrap_or_default();
+                    seen.push_str(&String::from_utf8_lossy(&bytes));
+                }
+            }
+        }
+        seen
+    });
+    let mut wish = world.wish(&[world.line("ed25519")]);
+    wish.login = Login::Key { key: read(&world.at("locked")).into(), passphrase: Some(passphrase.into()) };
+    works(world.connect(wish).await).await;
+    stop.send(()).unwrap();
+    let seen = sampler.join().unwrap();
+    assert!(seen.contains("ssh-keygen") && seen.contains("/tmp/rd-run"), "the sampler saw nothing");
+    assert!(!seen.contains(passphrase));
 }
 
 #[tokio::test]
