@@ -114,19 +114,19 @@ impl KnownHosts {
     }
 
     /// The program that ssh asks about each key that a host shows (`KnownHostsCommand`): it notes type and fingerprint
-    /// in the file named first, and answers with the key only when its fingerprint is pinned. So a pin is compared
+    /// in a file of the folder named first, and answers with the key only when its fingerprint is pinned. So a pin is compared
     /// inside the very connection, through jump hosts too, before anything of ours is sent.
     #[must_use]
     pub fn pin_script(&self) -> String {
         let mut script = String::from(
-            "# notes fingerprint host type key\n\
-             case $2 in SHA256:*) printf '%s %s\\n' \"$4\" \"$2\" >>\"$1\";; esac\n",
+            "# folder-of-notes name fingerprint host type key\n\
+             case $3 in SHA256:*) printf '%s %s\\n' \"$5\" \"$3\" >>\"$1/$2\";; esac\n",
         );
         if !self.pins.is_empty() {
             // Only base64 and the prefix: no character that a pattern gives a meaning.
-            script.push_str("case $2 in ");
+            script.push_str("case $3 in ");
             script.push_str(&self.pins.join("|"));
-            script.push_str(") printf '%s %s %s\\n' \"$3\" \"$4\" \"$5\";; esac\n");
+            script.push_str(") printf '%s %s %s\\n' \"$4\" \"$5\" \"$6\";; esac\n");
         }
         script.push_str("exit 0\n");
         script
@@ -227,7 +227,8 @@ mod tests {
         let ask = |script: &str, pin: &str| {
             let done = std::process::Command::new("/bin/sh")
                 .args(["-c", script, "sh"])
-                .arg(&notes)
+                .arg(folder.path())
+                .arg("notes")
                 .args([pin, "[web]:2222", "ssh-ed25519", "AAAAkey"])
                 .output()
                 .unwrap();

@@ -83,7 +83,7 @@ pub trait Channel: Send {
     async fn close(self: Box<Self>);
 }
 
-/// Sends a cancel on a channel that is busy with a call.
+/// Sends a cancel on a channel that is busy with a call. One that is sent between two calls cancels neither.
 pub struct Canceller(Box<dyn Fn() + Send + Sync>);
 
 impl Canceller {

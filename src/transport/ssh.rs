@@ -201,7 +201,7 @@ impl SshLink {
 
     /// The name of the file in which shown keys are noted.
     fn alias(&self) -> &str {
-        if self.run.wish.is_person { "person" } else { self.host.label.as_str() }
+        if self.run.wish.is_person { &self.host.address.host } else { self.host.label.as_str() }
     }
 
     async fn master(&self) -> Result<Master, Failure> {
