@@ -40,7 +40,8 @@ find \"$S/agent\" -name \"up.*\" -mmin +60 -exec rm -f {} + 2>/dev/null; \
 T=$S/agent/up.$$; gone() { rm -f \"$T\"; }; gone; trap \"exit 4\" HUP INT TERM; trap gone EXIT; \
 E=$( { gzip -dc >\"$T\"; } 2>&1 ) || no \"write $E\"; \
 case $(sha256sum <\"$T\") in \"$D \"*) ;; *) no digest;; esac; \
-E=$(chmod 755 \"$T\" 2>&1 && { sync \"$T\" 2>/dev/null || sync; } && mv -f \"$T\" \"$A\" 2>&1) || no \"write $E\"; \
+E=$(chmod 755 \"$T\" 2>&1 && { sync \"$T\" 2>/dev/null || sync; } && mv -f \"$T\" \"$A\" 2>&1 && \
+{ sync \"$S/agent\" 2>/dev/null || sync; }) || no \"write $E\"; \
 echo \"rollback-deploy: here\"";
 
 fn command(programs: &Programs, script: &str) -> String {
