@@ -43,8 +43,9 @@ pub struct WireEnd {
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
 struct Shared {
+    /// How long a fact waits for a reader that does not read.
+    patience: Duration,
     queue: Mutex<Queue>,
     changed: Condvar,
     cancelled: AtomicBool,
@@ -71,7 +72,17 @@ impl WireEnd {
         hello: &Hello,
         agent: Digest,
     ) -> Result<Self, WireError> {
-        let shared = Arc::new(Shared::default());
+        Self::start_with(input, output, hello, agent, PATIENCE)
+    }
+
+    fn start_with(
+        input: impl Read + Send + 'static,
+        output: impl Write + Send + 'static,
+        hello: &Hello,
+        agent: Digest,
+        patience: Duration,
+    ) -> Result<Self, WireError> {
+        let shared = Arc::new(Shared::new(patience));
         let writing = Arc::clone(&shared);
         thread::Builder::new()
             .name("wire-out".into())
@@ -151,6 +162,17 @@ impl WireEnd {
 }
 
 impl Shared {
+    fn new(patience: Duration) -> Self {
+        Self {
+            patience,
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+            cancelled: AtomicBool::new(false),
+            gone: AtomicBool::new(false),
+            pieces: Mutex::default(),
+        }
+    }
+
     fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Acquire)
     }
@@ -167,7 +189,8 @@ impl Shared {
             if is_progress {
                 return;
             }
-            let (locked, waited) = self.changed.wait_timeout(queue, PATIENCE).unwrap_or_else(PoisonError::into_inner);
+            let (locked, waited) =
+                self.changed.wait_timeout(queue, self.patience).unwrap_or_else(PoisonError::into_inner);
             queue = locked;
             if waited.timed_out() && queue.waiting.len() >= WAITING {
                 // Connected, but not reading: from here on the same as gone.
@@ -255,7 +278,8 @@ impl Shared {
         self.changed.notify_all();
         while !self.is_gone() && (queue.is_writing || !queue.waiting.is_empty()) {
             let left = queue.waiting.len();
-            let (locked, waited) = self.changed.wait_timeout(queue, PATIENCE).unwrap_or_else(PoisonError::into_inner);
+            let (locked, waited) =
+                self.changed.wait_timeout(queue, self.patience).unwrap_or_else(PoisonError::into_inner);
             queue = locked;
             if waited.timed_out() && queue.waiting.len() == left {
                 return;

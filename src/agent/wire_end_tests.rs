@@ -152,3 +152,18 @@ fn progress_is_dropped_for_a_reader_that_is_slow() {
     assert!(!end.gone());
     drop(let_go);
 }
+
+#[test]
+fn a_reader_that_never_reads_counts_as_gone_and_the_work_goes_on() {
+    let (agent, mut controller) = UnixStream::pair().unwrap();
+    send(&mut controller, &ToAgent::Hello(hello()));
+    let (let_go, stuck) = sync_channel(0);
+    let patience = Duration::from_millis(20);
+    let end = WireEnd::start_with(agent, Stuck(stuck), &hello(), Digest::of(b"x"), patience).unwrap();
+    for _ in 0..10 * WAITING {
+        end.tell(FromAgent::Step("a fact".into()));
+    }
+    assert!(end.gone());
+    end.finish();
+    drop(let_go);
+}

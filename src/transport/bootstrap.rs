@@ -12,10 +12,11 @@ use super::programs::{Cpu, Programs};
 /// What a line of ours begins with; whatever a login shell prints before it is noise.
 const MARK: &str = "rollback-deploy: ";
 
-/// Reads the root and looks at what is there; makes the state folder at the first contact.
+/// Reads the root and looks at what is there; makes the state folder at the first contact. What `no` says is split
+/// into words, so that several lines of a tool become one.
 const LOOK: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; LC_ALL=C; LANG=C; \
-export PATH LC_ALL LANG; umask 077; \
-no() { echo \"rollback-deploy: no $1\"; exit 3; }; \
+export PATH LC_ALL LANG; umask 077; set -f; \
+no() { printf \"%s \" \"rollback-deploy: no\" $1; echo; exit 3; }; \
 mk() { [ -e \"$1\" ] || [ -L \"$1\" ] || E=$(mkdir -m \"$2\" \"$1\" 2>&1) || [ -d \"$1\" ] || no \"make-$3 $E\"; }; \
 own() { if [ -L \"$1\" ]; then no \"link-$2\"; fi; [ -d \"$1\" ] || no \"folder-$2\"; \
 [ -O \"$1\" ] || no \"owner-$2\"; case $(ls -ldn \"$1\") in d????-??-*) ;; *) no \"others-$2\";; esac; }; \
@@ -39,7 +40,8 @@ find \"$S/agent\" -name \"up.*\" -mmin +60 -exec rm -f {} + 2>/dev/null; \
 T=$S/agent/up.$$; gone() { rm -f \"$T\"; }; gone; trap \"exit 4\" HUP INT TERM; trap gone EXIT; \
 E=$( { gzip -dc >\"$T\"; } 2>&1 ) || no \"write $E\"; \
 case $(sha256sum <\"$T\") in \"$D \"*) ;; *) no digest;; esac; \
-E=$(chmod 755 \"$T\" 2>&1 && { sync \"$T\" 2>/dev/null || sync; } && mv -f \"$T\" \"$A\" 2>&1) || no \"write $E\"; \
+E=$(chmod 755 \"$T\" 2>&1 && { sync \"$T\" 2>/dev/null || sync; } && mv -f \"$T\" \"$A\" 2>&1 && \
+{ sync \"$S/agent\" 2>/dev/null || sync; }) || no \"write $E\"; \
 echo \"rollback-deploy: here\"";
 
 fn command(programs: &Programs, script: &str) -> String {

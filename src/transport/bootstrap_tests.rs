@@ -144,10 +144,13 @@ fn hostile_roots_are_only_names() {
     }
 }
 
+/// What makes a root unfit.
+type Spoil = dyn Fn(&Path);
+
 #[test]
 fn folders_that_others_can_change_are_refused() {
     let programs = programs(STAND_IN);
-    let cases: [(&str, &dyn Fn(&Path)); 8] = [
+    let cases: [(&str, &Spoil); 8] = [
         ("others-root", &|root| chmod(root, 0o777)),
         ("others-root", &|root| chmod(root, 0o775)),
         ("others-state", &|root| chmod(&root.join(".rollback-deploy"), 0o777)),
@@ -155,10 +158,7 @@ fn folders_that_others_can_change_are_refused() {
         ("link-root", &|root| replace_by_link(root)),
         ("link-state", &|root| replace_by_link(&root.join(".rollback-deploy"))),
         ("link-agent", &|root| replace_by_link(&root.join(".rollback-deploy/agent"))),
-        ("folder-state", &|root| {
-            std::fs::rename(root.join(".rollback-deploy"), root.join("aside")).unwrap();
-            drop(File::create(root.join(".rollback-deploy")).unwrap());
-        }),
+        ("folder-state", &|root| replace_by_file(&root.join(".rollback-deploy"))),
     ];
     for (word, spoil) in cases {
         let folder = tempfile::tempdir().unwrap();
@@ -254,4 +254,59 @@ fn replace_by_link(path: &Path) {
     let aside = path.with_extension("aside");
     std::fs::rename(path, &aside).unwrap();
     symlink(&aside, path).unwrap();
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test prepares its own folder")]
+fn replace_by_file(path: &Path) {
+    std::fs::rename(path, path.with_extension("aside")).unwrap();
+    drop(File::create(path).unwrap());
+}
+
+/// A small filesystem, gone with the test.
+struct Mount(tempfile::TempDir);
+
+impl Mount {
+    fn new(options: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder.path()).status();
+        assert!(mount.unwrap().success(), "mounting needs root");
+        Self(folder)
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _reported_by_the_next_mount = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+#[ignore = "world: hosts"]
+fn a_full_disk_and_one_without_programs_are_named() {
+    // Random, so that it does not shrink.
+    let mut large = vec![0; 200 * 1024];
+    getrandom::fill(&mut large).unwrap();
+    let full = Mount::new("size=64k,mode=755");
+    let root = full.0.path().to_str().unwrap();
+    let Said::No(why) = said(&upload_to(root, &programs(&large), &large)) else { panic!() };
+    assert!(refusal(&why, root).what.contains("disk of the host is full"), "{why:?}");
+    assert_eq!(std::fs::read_dir(full.0.path().join(".rollback-deploy/agent")).unwrap().count(), 0);
+
+    let noexec = Mount::new("noexec,mode=755");
+    let root = noexec.0.path().to_str().unwrap();
+    let programs = programs(STAND_IN);
+    assert_eq!(said(&upload_to(root, &programs, STAND_IN)), Said::Here);
+    let started = login("sh", &start(&programs), format!("{root}\n").as_bytes());
+    assert_eq!(said(&started), Said::No("noexec".into()));
+}
+
+#[test]
+#[ignore = "world: hosts"]
+fn another_users_folder_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    chmod(folder.path(), 0o755);
+    std::os::unix::fs::chown(folder.path(), Some(65534), None).unwrap();
+    let output = login("sh", &start(&programs(STAND_IN)), format!("{}\n", folder.path().display()).as_bytes());
+    assert_eq!(said(&output), Said::No("owner-root".into()));
+    assert!(refusal(&"owner-root".into(), "/srv/app").hints[0].contains("chown"));
 }

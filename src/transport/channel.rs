@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::FutureExt as _;
 use rollback_deploy_core::model::{Digest, EntryKind, Failure, Kind, Manifest, RelPath};
 use rollback_deploy_core::wire::{
     Act, Answer, Assembler, Frame, FrameError, FromAgent, Hello, Request, ToAgent, Whole,
@@ -26,6 +27,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// How many messages wait to be heard: the memory that a hostile agent can take is this times the longest message.
 const WAITING: usize = 8;
 
+/// What is written without a break: all frames of one message, or one piece.
+pub(super) type Outgoing = Vec<Frame>;
+
 /// What has to end together with a channel: a process, an SSH connection.
 #[async_trait]
 pub(super) trait Behind: Send {
@@ -39,7 +43,7 @@ pub(super) struct FramedChannel {
     asked: u64,
     inbox: mpsc::Receiver<Result<FromAgent, FrameError>>,
     heard: watch::Receiver<Instant>,
-    out: mpsc::Sender<Frame>,
+    out: mpsc::Sender<Outgoing>,
     cancel: Arc<Notify>,
     /// A stream of contents whose call is over already.
     leftover: Option<JoinHandle<()>>,
@@ -93,8 +97,7 @@ impl FramedChannel {
             writer,
             behind: None,
         };
-        let frame = ToAgent::Hello(hello.clone()).to_frame().map_err(|error| Failure::bug(error.to_string()))?;
-        let _closed_is_seen_below = channel.out.send(frame).await;
+        let _closed_is_seen_below = channel.send(&ToAgent::Hello(hello.clone())).await;
         let first = channel.next().await.map_err(|lost| channel.no_hello(&lost))?;
         let FromAgent::Hello { hello: theirs, agent } = first else {
             return Err(Failure::failed("the program on the host does not greet: it is not rollback-deploy"));
@@ -162,10 +165,8 @@ impl FramedChannel {
     }
 
     async fn send(&mut self, message: &ToAgent) -> Result<(), Lost> {
-        for frame in message.to_frames().map_err(Lost::Frame)? {
-            self.out.send(frame).await.map_err(|_| Lost::Frame(FrameError::Closed))?;
-        }
-        Ok(())
+        let frames = message.to_frames().map_err(Lost::Frame)?;
+        self.out.send(frames).await.map_err(|_| Lost::Frame(FrameError::Closed))
     }
 }
 
@@ -186,7 +187,8 @@ impl Channel for FramedChannel {
             return Err(self.lost(word, &Lost::Before));
         }
         if let Some(leftover) = self.leftover.take() {
-            let _ended_either_way = leftover.await;
+            // Nearly always over already; an agent that takes no more bytes is found out by its silence below.
+            let _ended_either_way = tokio::time::timeout(self.silence, leftover).await;
         }
         let manifest = match &request {
             Request::Act(Act::Prepare(staging)) => Some(staging.manifest.clone()),
@@ -352,19 +354,29 @@ async fn next_frame(from: &mut (impl AsyncRead + Unpin), life: &watch::Sender<In
     Frame::from_body(body)
 }
 
-/// Writes what is queued; a cancel goes before all of it.
-async fn write(mut to: impl AsyncWrite + Unpin, mut queue: mpsc::Receiver<Frame>, cancel: Arc<Notify>) {
+/// Writes what is queued. A cancel overtakes pieces, but never the request that it is meant for.
+async fn write(mut to: impl AsyncWrite + Unpin, mut queue: mpsc::Receiver<Outgoing>, cancel: Arc<Notify>) {
+    let cancelled = || ToAgent::Cancel.to_frames().unwrap_or_default();
     loop {
-        let frame = tokio::select! {
+        let next = tokio::select! {
             biased;
-            () = cancel.notified() => ToAgent::Cancel.to_frame().ok(),
-            frame = queue.recv() => match frame {
-                Some(frame) => Some(frame),
+            next = queue.recv() => match next {
+                Some(next) => next,
                 None => break,
             },
+            () = cancel.notified() => cancelled(),
         };
-        let Some(Ok(bytes)) = frame.map(|frame| frame.to_bytes()) else { continue };
-        if to.write_all(&bytes).await.is_err() || to.flush().await.is_err() {
+        let overtaking = match next.first() {
+            Some(Frame::Piece(_)) => cancel.notified().now_or_never().map(|()| cancelled()),
+            _ => None,
+        };
+        for frame in overtaking.iter().flatten().chain(&next) {
+            let Ok(bytes) = frame.to_bytes() else { return };
+            if to.write_all(&bytes).await.is_err() {
+                return;
+            }
+        }
+        if to.flush().await.is_err() {
             return;
         }
     }

@@ -109,7 +109,8 @@ impl Config {
                     lines.push(format!("    UserKnownHostsFile {ours} ~/.ssh/known_hosts ~/.ssh/known_hosts2"));
                 }
                 if let Some(script) = &self.pin_script {
-                    lines.push(self.ask(script, "person")?);
+                    // `%n` is the name that the person gave: ours to know afterwards.
+                    lines.push(self.ask(script, "%n")?);
                 }
                 lines.push("    Include ~/.ssh/config".to_owned());
                 lines.push("    Include /etc/ssh/ssh_config".to_owned());
@@ -135,8 +136,8 @@ impl Config {
     }
 
     fn ask(&self, script: &Path, alias: &str) -> Result<String, Failure> {
-        let notes = quoted(&self.notes.join(alias_name(alias)?))?;
-        Ok(format!("    KnownHostsCommand /bin/sh {} {notes} %f %H %t %K", quoted(script)?))
+        let (script, notes) = (quoted(script)?, quoted(&self.notes)?);
+        Ok(format!("    KnownHostsCommand /bin/sh {script} {notes} {alias} %f %H %t %K"))
     }
 }
 

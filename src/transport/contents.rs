@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::Contents;
+use super::channel::Outgoing;
 
 /// The longest piece, in bytes.
 const PIECE: usize = 256 * 1024;
@@ -37,7 +38,7 @@ impl<'a> Sending<'a> {
     pub(super) fn start(
         contents: &'a dyn Contents,
         wanted: VecDeque<(RelPath, u64)>,
-        out: mpsc::Sender<Frame>,
+        out: mpsc::Sender<Outgoing>,
     ) -> Self {
         let (feed, queue) = mpsc::channel(2);
         let worker = tokio::task::spawn_blocking(move || compress(queue, &out));
@@ -93,7 +94,7 @@ fn unreadable(path: &RelPath, error: &io::Error) -> Failure {
     Failure::failed(format!("the file {path} of the release cannot be read any more")).because(error.to_string())
 }
 
-fn compress(mut fed: mpsc::Receiver<Feed>, out: &mpsc::Sender<Frame>) -> Result<(), Failure> {
+fn compress(mut fed: mpsc::Receiver<Feed>, out: &mpsc::Sender<Outgoing>) -> Result<(), Failure> {
     let pieces = Pieces { out: out.clone(), piece: Vec::with_capacity(PIECE), is_cut: false };
     let mut gzip = GzEncoder::new(pieces, Compression::fast());
     let lost = |_error: io::Error| Failure::failed("the connection was lost while files were sent");
@@ -108,14 +109,14 @@ fn compress(mut fed: mpsc::Receiver<Feed>, out: &mpsc::Sender<Frame>) -> Result<
             Feed::End => {
                 let mut pieces = gzip.finish().map_err(lost)?;
                 pieces.flush().map_err(lost)?;
-                let _closed_is_seen_by_the_call = out.blocking_send(Frame::Piece(Vec::new()));
+                let _closed_is_seen_by_the_call = out.blocking_send(vec![Frame::Piece(Vec::new())]);
                 return Ok(());
             }
         }
     }
     // Stopped: nothing more of the stream, not even its proper end, only the mark that pieces are over.
     gzip.get_mut().is_cut = true;
-    let _closed_is_seen_by_the_call = out.blocking_send(Frame::Piece(Vec::new()));
+    let _closed_is_seen_by_the_call = out.blocking_send(vec![Frame::Piece(Vec::new())]);
     Ok(())
 }
 
@@ -132,7 +133,7 @@ fn one(path: &RelPath, size: u64, file: &mut File, to: &mut impl Write) -> Resul
 
 /// Cuts a stream into pieces.
 struct Pieces {
-    out: mpsc::Sender<Frame>,
+    out: mpsc::Sender<Outgoing>,
     piece: Vec<u8>,
     is_cut: bool,
 }
@@ -155,6 +156,6 @@ impl Write for Pieces {
             return Ok(());
         }
         let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
-        self.out.blocking_send(Frame::Piece(piece)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.out.blocking_send(vec![Frame::Piece(piece)]).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }

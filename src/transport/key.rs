@@ -269,7 +269,7 @@ mod tests {
                 key.replace('\n', "\r\n"),
                 key.replace('\n', "\r"),
                 key.trim_end().to_owned(),
-                key.lines().map(|line| format!("    {line}\n")).collect(),
+                key.replace('\n', "\n    "),
                 key.replace('\n', " "),
                 key.trim_end().replace('\n', "\\n"),
                 format!("\"{}\"", key.trim_end()),

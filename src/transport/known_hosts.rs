@@ -114,19 +114,19 @@ impl KnownHosts {
     }
 
     /// The program that ssh asks about each key that a host shows (`KnownHostsCommand`): it notes type and fingerprint
-    /// in the file named first, and answers with the key only when its fingerprint is pinned. So a pin is compared
+    /// in a file of the folder named first, and answers with the key only when its fingerprint is pinned. So a pin is compared
     /// inside the very connection, through jump hosts too, before anything of ours is sent.
     #[must_use]
     pub fn pin_script(&self) -> String {
         let mut script = String::from(
-            "# notes fingerprint host type key\n\
-             case $2 in SHA256:*) printf '%s %s\\n' \"$4\" \"$2\" >>\"$1\";; esac\n",
+            "# folder-of-notes name fingerprint host type key\n\
+             case $3 in SHA256:*) printf '%s %s\\n' \"$5\" \"$3\" >>\"$1/$2\";; esac\n",
         );
         if !self.pins.is_empty() {
             // Only base64 and the prefix: no character that a pattern gives a meaning.
-            script.push_str("case $2 in ");
+            script.push_str("case $3 in ");
             script.push_str(&self.pins.join("|"));
-            script.push_str(") printf '%s %s %s\\n' \"$3\" \"$4\" \"$5\";; esac\n");
+            script.push_str(") printf '%s %s %s\\n' \"$4\" \"$5\" \"$6\";; esac\n");
         }
         script.push_str("exit 0\n");
         script
@@ -185,9 +185,9 @@ mod tests {
         assert_eq!(all.file(), format!("{plain}\n{port}\n{hashed}\n{authority}\n"));
         assert_eq!(all.pins(), [PIN]);
         let only = known(&[&plain, &port, &authority]).unwrap();
-        assert_eq!(only.expected("web", 22), [name.clone()]);
-        assert_eq!(only.expected("web", 2222), [name.clone()]);
-        assert_eq!(only.expected("a.example.org", 22), [name.clone()]);
+        for (host, port) in [("web", 22), ("web", 2222), ("a.example.org", 22)] {
+            assert_eq!(only.expected(host, port), std::slice::from_ref(&name));
+        }
         assert!(only.expected("other", 22).is_empty());
         assert_eq!(all.expected("other", 22), [name, PIN.to_owned()]);
     }
@@ -227,18 +227,19 @@ mod tests {
         let ask = |script: &str, pin: &str| {
             let done = std::process::Command::new("/bin/sh")
                 .args(["-c", script, "sh"])
-                .arg(&notes)
+                .arg(folder.path())
+                .arg("notes")
                 .args([pin, "[web]:2222", "ssh-ed25519", "AAAAkey"])
                 .output()
                 .unwrap();
             String::from_utf8(done.stdout).unwrap()
         };
-        let pinned = known(&[PIN]).unwrap().pin_script();
-        assert_eq!(ask(&pinned, PIN), "[web]:2222 ssh-ed25519 AAAAkey\n");
-        assert_eq!(ask(&pinned, "SHA256:other"), "");
-        assert_eq!(ask(&pinned, "NONE"), "");
+        let with_pin = known(&[PIN]).unwrap().pin_script();
+        assert_eq!(ask(&with_pin, PIN), "[web]:2222 ssh-ed25519 AAAAkey\n");
+        assert_eq!(ask(&with_pin, "SHA256:other"), "");
+        assert_eq!(ask(&with_pin, "NONE"), "");
         assert_eq!(ask(&known(&[&format!("web {KEY}")]).unwrap().pin_script(), PIN), "");
-        let noted = std::fs::read_to_string(notes).unwrap();
-        assert_eq!(noted, format!("ssh-ed25519 {PIN}\nssh-ed25519 SHA256:other\nssh-ed25519 {PIN}\n"));
+        let seen = std::fs::read_to_string(notes).unwrap();
+        assert_eq!(seen, format!("ssh-ed25519 {PIN}\nssh-ed25519 SHA256:other\nssh-ed25519 {PIN}\n"));
     }
 }

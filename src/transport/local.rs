@@ -75,3 +75,7 @@ impl Behind for LocalAgent {
         let _still_working = tokio::time::timeout(Duration::from_secs(5), self.0.wait()).await;
     }
 }
+
+#[cfg(test)]
+#[path = "local_tests.rs"]
+mod tests;

@@ -9,6 +9,8 @@ pub mod channel;
 #[cfg(feature = "ssh")]
 pub mod config;
 mod contents;
+#[cfg(test)]
+mod far_end;
 #[cfg(feature = "ssh")]
 mod folder;
 #[cfg(feature = "ssh")]
@@ -81,7 +83,7 @@ pub trait Channel: Send {
     async fn close(self: Box<Self>);
 }
 
-/// Sends a cancel on a channel that is busy with a call.
+/// Sends a cancel on a channel that is busy with a call. One that is sent between two calls cancels neither.
 pub struct Canceller(Box<dyn Fn() + Send + Sync>);
 
 impl Canceller {

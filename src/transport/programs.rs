@@ -214,6 +214,17 @@ mod tests {
     }
 
     #[test]
+    fn a_real_program_is_told_by_its_headers() {
+        // This test program is linked as the host build is.
+        let own = std::env::current_exe().unwrap();
+        let programs = Programs::find(&own, &[]).unwrap();
+        let found = Cpu::ALL.iter().find_map(|cpu| programs.get(*cpu)).unwrap();
+        assert_eq!(found.path, own);
+        // A shell needs the libraries of its host.
+        assert!(Programs::find(Path::new("/bin/none"), &["/bin/sh".into()]).is_err());
+    }
+
+    #[test]
     fn what_is_given_must_run_on_hosts() {
         let folder = tempfile::tempdir().unwrap();
         let given = folder.path().join("given");

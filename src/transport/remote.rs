@@ -24,7 +24,7 @@ use super::stderr::LastWords;
 const NOISE: u64 = 64 * 1024;
 /// How long the first line may take, a slow login shell included.
 const FIRST_LINE: Duration = Duration::from_mins(1);
-/// How long the program may travel.
+/// How long the program may travel, and then be written to a busy disk.
 const UPLOAD: Duration = Duration::from_mins(10);
 
 /// A command on the host, with what it has said so far.
@@ -163,7 +163,7 @@ async fn upload(master: &Master, root: &AbsPath, programs: &Programs, cpu: Cpu, 
     if tokio::time::timeout(UPLOAD, sending).await.is_err() {
         return Err(Failure::failed("the program could not be brought to the host in ten minutes"));
     }
-    match first_line(&mut running, FIRST_LINE).await? {
+    match first_line(&mut running, UPLOAD).await? {
         Said::Here => Ok(()),
         Said::No(why) => Err(bootstrap::refusal(&why, root.as_str())),
         Said::Run | Said::Missing(_) => Err(Failure::failed("the host answered the upload with something unknown")),

@@ -201,7 +201,7 @@ impl SshLink {
 
     /// The name of the file in which shown keys are noted.
     fn alias(&self) -> &str {
-        if self.run.wish.is_person { "person" } else { self.host.label.as_str() }
+        if self.run.wish.is_person { &self.host.address.host } else { self.host.label.as_str() }
     }
 
     async fn master(&self) -> Result<Master, Failure> {
@@ -217,7 +217,13 @@ impl SshLink {
             MasterError::Program(_) | MasterError::Folder(_) => false,
         };
         let tried = (|| self.log_in()).retry(backoff).when(is_passing).await;
-        tried.map_err(|error| self.explain(&error))
+        match tried {
+            Ok(master) => Ok(master),
+            Err(error) => Err(match self.at_the_jump_host().await {
+                Some(failure) => failure,
+                None => self.explain(&error),
+            }),
+        }
     }
 
     fn explain(&self, error: &MasterError) -> Failure {
@@ -233,31 +239,40 @@ impl SshLink {
             }
             MasterError::Late | MasterError::Said(_) => Trouble::of(&log),
         };
-        let address = &self.host.address;
-        let jump = self.run.wish.jump.as_ref();
-        // Which of the two showed a wrong key is known only by who showed any.
-        let offered = self.run.offered(self.alias());
-        let at_jump = jump.filter(|_| trouble == Trouble::HostKey && offered.is_empty() && !self.run.wish.is_person);
-        let (who, offered) = match at_jump {
-            Some(jump) => (jump, self.run.offered(config::JUMP)),
-            None => (address, offered),
+        let whose = format!("{} ({})", self.host.label, self.host.address);
+        self.describe_trouble(trouble, &whose, &self.host.address, self.alias(), &log)
+    }
+
+    /// When a connection through a jump host did not come about: what the jump host itself says. (Inside the whole
+    /// connection its words go to nowhere: ssh closes the standard error of its proxy.)
+    async fn at_the_jump_host(&self) -> Option<Failure> {
+        let jump = self.run.wish.jump.as_ref().filter(|_| !self.run.wish.is_person)?;
+        let options = Options { extra: Vec::new(), destination: config::JUMP.to_owned(), ..self.options.clone() };
+        match Master::open(options).await {
+            Ok(master) => {
+                master.close().await;
+                None
+            }
+            Err(error) => {
+                let log = error.to_string();
+                let whose = format!("the jump host {jump}");
+                Some(self.describe_trouble(Trouble::of(&log), &whose, jump, config::JUMP, &log))
+            }
+        }
+    }
+
+    fn describe_trouble(&self, trouble: Trouble, whose: &str, address: &Address, alias: &str, log: &str) -> Failure {
+        let offered = self.run.offered(alias);
+        let expected = self.run.known.expected(&address.host, address.port.unwrap_or(22));
+        let attempt = Attempt {
+            host: whose,
+            user: address.user.as_deref().or(self.run.wish.user.as_deref()),
+            key: self.run.key.as_ref().map(|key| key.name.as_str()),
+            expected: &expected,
+            offered: &offered,
+            log,
         };
-        let host =
-            if at_jump.is_some() { format!("the jump host {who}") } else { format!("{} ({who})", self.host.label) };
-        let through = jump.map(ToString::to_string);
-        let expected = self.run.known.expected(&who.host, who.port.unwrap_or(22));
-        words::failure(
-            trouble,
-            &Attempt {
-                host: &host,
-                user: who.user.as_deref().or(self.run.wish.user.as_deref()),
-                key: self.run.key.as_ref().map(|key| key.name.as_str()),
-                expected: &expected,
-                offered: &offered,
-                through: through.as_deref(),
-                log: &log,
-            },
-        )
+        words::failure(trouble, &attempt)
     }
 }
 

@@ -73,8 +73,6 @@ pub struct Attempt<'a> {
     pub expected: &'a [String],
     /// Host keys that it showed.
     pub offered: &'a [String],
-    /// It goes through another host.
-    pub through: Option<&'a str>,
     /// What ssh wrote.
     pub log: &'a str,
 }
@@ -105,11 +103,11 @@ pub fn failure(trouble: Trouble, attempt: &Attempt<'_>) -> Failure {
             .hint("The name server where this runs does not answer."),
         Trouble::Closed => place(Failure::failed(format!("{host} closed the connection before the login")))
             .hint("A full sshd (MaxStartups), a ban (fail2ban) or a proxy does that; try again in a minute."),
+        Trouble::Other if attempt.log.contains("Bad configuration option") => {
+            place(Failure::failed("the program ssh is too old where the controller runs"))
+                .hint("OpenSSH 8.5 or newer is needed; the action's image has it.")
+        }
         Trouble::Other => place(Failure::failed(format!("the SSH connection to {host} failed"))),
-    };
-    let failure = match attempt.through {
-        Some(jump) => failure.hint(format!("The connection goes through {jump}: see below which of the two it is.")),
-        None => failure,
     };
     let log = attempt.log.trim();
     if log.is_empty() { failure } else { failure.because(log) }
