@@ -14,5 +14,8 @@ pub(crate) fn configure() {
 #[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
 #[expect(unsafe_code, reason = "a function of the C library that no crate binds")]
 unsafe extern "C" {
-    fn __nss_configure_lookup(database: *const core::ffi::c_char, sources: *const core::ffi::c_char) -> core::ffi::c_int;
+    fn __nss_configure_lookup(
+        database: *const core::ffi::c_char,
+        sources: *const core::ffi::c_char,
+    ) -> core::ffi::c_int;
 }

@@ -9,10 +9,10 @@ use super::context::{Context, Visibility};
 use crate::github::artifact::{ArtifactName, Artifacts};
 use crate::github::{Settings, backup};
 use crate::verb::world::done;
-use crate::verb::{Conclusion, Ended, Stage, World};
+use crate::verb::{Conclusion, Ended, World};
 
 /// Keeps the backup of what was confirmed on each host.
-pub async fn keep(world: &World, concluded: &Conclusion, github: &Context, stage: &Stage, ended: &mut Ended) {
+pub async fn keep(world: &World, concluded: &Conclusion, github: &Context, ended: &mut Ended) {
     let Some(story) = &concluded.story else { return };
     let warn = |label: Option<&Label>, text: String| world.events.tell(label, Fact::Warned(text));
     let Some(place) = &github.artifacts else {
@@ -64,7 +64,6 @@ pub async fn keep(world: &World, concluded: &Conclusion, github: &Context, stage
         }
     }
     World::close(&fleet).await;
-    let _unused = stage;
 }
 
 /// `deployment-backup-<environment>-<version>-<label>-<run>-<attempt>`.

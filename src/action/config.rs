@@ -128,7 +128,9 @@ fn simple(wish: &Wish, github: &Context) -> Result<Environment, Vec<Failure>> {
     let repository = github.repository.as_deref().and_then(|name| name.rsplit('/').next());
     let app = inputs.app.clone().or_else(|| AppName::new(repository?).ok());
     if app.is_none() {
-        missing.push(Failure::input("app is missing, and the repository's name cannot be one").at(Place::Input("app".into())));
+        missing.push(
+            Failure::input("app is missing, and the repository's name cannot be one").at(Place::Input("app".into())),
+        );
     }
     if inputs.root.is_none() {
         missing.push(

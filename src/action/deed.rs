@@ -130,7 +130,8 @@ async fn links(wish: &Wish, environment: &Environment) -> Result<Vec<(Label, Arc
             .at(Place::Input("hosts".into()))
             .hint("Name them in the deploy file, or as `hosts: web-1=deploy@192.0.2.10`."));
     }
-    let own = std::env::current_exe().map_err(|error| Failure::bug("our own program is not known").because(error.to_string()))?;
+    let own = std::env::current_exe()
+        .map_err(|error| Failure::bug("our own program is not known").because(error.to_string()))?;
     let programs = Arc::new(Programs::find(&own, &[])?);
     let run = SshRun::prepare(SshWish {
         login: Login::Key { key, passphrase: wish.passphrase.clone() },
@@ -177,7 +178,7 @@ async fn perform(wish: &Wish, github: &Context, stage: &Stage) -> Result<Ended, 
             } else {
                 let concluded = verb::deploy::deploy(world, tree.clone()).await;
                 if concluded.outcome == Outcome::Done {
-                    backup::keep(world, &concluded, github, stage, &mut ended).await;
+                    backup::keep(world, &concluded, github, &mut ended).await;
                 }
                 concluded.outcome
             }
@@ -190,7 +191,9 @@ async fn perform(wish: &Wish, github: &Context, stage: &Stage) -> Result<Ended, 
         Verb::List => look(world, Query::List).await,
         Verb::History => look(world, Query::History { limit: 50 }).await,
         Verb::Health => look(world, Query::Health).await,
-        Verb::Logs => look(world, Query::Logs(Logs { sources: Vec::<LogSource>::new(), lines: 200, follow: false })).await,
+        Verb::Logs => {
+            look(world, Query::Logs(Logs { sources: Vec::<LogSource>::new(), lines: 200, follow: false })).await
+        }
         Verb::Prune => verb::settle::settle(world, Decision::Prune).await.outcome,
         Verb::Confirm => verb::settle::settle(world, Decision::Confirm).await.outcome,
         Verb::Abort => verb::settle::settle(world, Decision::Abort).await.outcome,

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use rollback_deploy_core::model::{Ending, Failure, Operation, Record, ReleaseState, SchemaVerdict, Story, Txn, TxnId, Verdict};
+use rollback_deploy_core::model::{
+    Ending, Failure, Operation, Record, ReleaseState, SchemaVerdict, Story, Txn, TxnId, Verdict,
+};
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Answer, Report};
 
@@ -55,7 +57,11 @@ pub fn undo(cx: Cx<'_>, txn: &Txn, why: &str, fault: Fault) -> Result<Ending, Fa
                 Fault::Release => "release",
                 Fault::World => "world",
             };
-            let reason = Record::new().with("txn", &txn.id).with("why", why).with("fault", fault).with("since", clock::uptime()?.0);
+            let reason = Record::new()
+                .with("txn", &txn.id)
+                .with("why", why)
+                .with("fault", fault)
+                .with("since", clock::uptime()?.0);
             // Words only: a full disk must not keep a host from going back.
             let _said = held.put(names::REASON, &reason);
             held.rename(names::PENDING, names::ABORTING)
@@ -72,9 +78,8 @@ pub fn undo(cx: Cx<'_>, txn: &Txn, why: &str, fault: Fault) -> Result<Ending, Fa
 pub fn finish(cx: Cx<'_>) -> Result<Ending, Failure> {
     let began = clock::uptime()?;
     let _step = step::take_for_undo(cx)?;
-    let txn = match store::open(cx.state) {
-        OpenTxn::Aborting(txn) => txn,
-        _ => return ending::last(cx.state).ok_or_else(|| Failure::refused("nothing is being undone")),
+    let OpenTxn::Aborting(txn) = store::open(cx.state) else {
+        return ending::last(cx.state).ok_or_else(|| Failure::refused("nothing is being undone"));
     };
     let (why, fault, since) = reason(cx, &txn);
     if store::migration_begun(cx.state, &txn) && txn.schema == SchemaVerdict::OneWay {
@@ -114,7 +119,8 @@ pub fn finish(cx: Cx<'_>) -> Result<Ending, Failure> {
 
 /// Why the undo was begun; after a crash, or when nobody was there: the host itself.
 fn reason(cx: Cx<'_>, txn: &Txn) -> (String, Fault, Option<rollback_deploy_core::model::Uptime>) {
-    let record = cx.state.read(names::REASON).ok().flatten().filter(|record| record.get("txn") == Some(txn.id.as_str()));
+    let record =
+        cx.state.read(names::REASON).ok().flatten().filter(|record| record.get("txn") == Some(txn.id.as_str()));
     let Some(record) = record else {
         return ("nobody confirmed it in time".to_owned(), Fault::World, None);
     };
@@ -124,7 +130,13 @@ fn reason(cx: Cx<'_>, txn: &Txn) -> (String, Fault, Option<rollback_deploy_core:
 }
 
 /// Points back and activates the old release by its own record; healthy when its checks pass within their time.
-fn back_to(cx: Cx<'_>, txn: &Txn, new: Option<&Story>, old: &Story, was_switched: bool) -> Result<Result<(), String>, Failure> {
+fn back_to(
+    cx: Cx<'_>,
+    txn: &Txn,
+    new: Option<&Story>,
+    old: &Story,
+    was_switched: bool,
+) -> Result<Result<(), String>, Failure> {
     let link = &old.settings.link;
     let moved = was_switched || link::read(cx.state, link.as_path()).release() != Some(&old.id);
     {
@@ -229,7 +241,8 @@ fn close(cx: Cx<'_>, txn: &Txn, ending: Ending) -> Result<Ending, Failure> {
     let held = cx.state.lock()?;
     let _said = held.put(names::ENDING, &ending::to_record(&ending));
     let name = if ending.healthy { names::ABORTED } else { names::FAILED };
-    held.rename(names::ABORTING, name).map_err(|error| explain("the undo cannot be closed", &cx.state.path(name), &error))?;
+    held.rename(names::ABORTING, name)
+        .map_err(|error| explain("the undo cannot be closed", &cx.state.path(name), &error))?;
     let other = if ending.healthy { names::FAILED } else { names::ABORTED };
     for gone in [other, names::LEASE, names::HELD, names::TICK, names::ACTIVATED, names::REASON, names::MIGRATION] {
         cx.state.forget(gone);

@@ -92,7 +92,9 @@ fn run(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
 fn not_proven(story: &Story, broken: &CheckResult) -> Failure {
     Failure::failed(format!("what runs is not proven to be {}: {} {}", story.id, broken.subject, broken.verdict.word()))
         .because(broken.saw.clone().expose())
-        .hint("A unit must start the app through the live link (WorkingDirectory or ExecStart), not through one release.")
+        .hint(
+            "A unit must start the app through the live link (WorkingDirectory or ExecStart), not through one release.",
+        )
 }
 
 type Switch = Result<(Txn, Story, Activated), Answer>;
@@ -107,7 +109,9 @@ fn switch(cx: Cx<'_>, id: &TxnId) -> Result<Switch, Failure> {
     let story = store::story(cx.state, &txn.release)?;
     let tick = cx.state.read(names::TICK).ok().flatten();
     if tick.as_ref().and_then(|tick| tick.get("txn")) != Some(id.as_str()) {
-        return Ok(Err(Answer::Refused(Failure::refused("the watchdog has not proven yet that it could undo this change"))));
+        return Ok(Err(Answer::Refused(Failure::refused(
+            "the watchdog has not proven yet that it could undo this change",
+        ))));
     }
     let live = link::read(cx.state, story.settings.link.as_path());
     if let Some(activated) = Activated::read(cx, id)

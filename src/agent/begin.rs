@@ -2,7 +2,9 @@
 
 use std::io;
 
-use rollback_deploy_core::model::{Allow, Failure, Operation, Record, ReleaseState, SchemaVerdict, SharedPath, Txn, Uptime};
+use rollback_deploy_core::model::{
+    Allow, Failure, Operation, Record, ReleaseState, SchemaVerdict, SharedPath, Txn, Uptime,
+};
 use rollback_deploy_core::wire::act::Holder;
 use rollback_deploy_core::wire::{Answer, Intent, Report};
 
@@ -41,7 +43,9 @@ fn open(cx: Cx<'_>, intent: &Intent) -> Result<Answer, Failure> {
     }
     if store::was_confirmed(cx.state, &intent.txn) {
         return match store::confirmed(cx.state)? {
-            Some(txn) if txn.id == intent.txn => Ok(Answer::Done(Box::new(Report::Confirmed(store::proven_now(cx.state, &txn)?)))),
+            Some(txn) if txn.id == intent.txn => {
+                Ok(Answer::Done(Box::new(Report::Confirmed(store::proven_now(cx.state, &txn)?))))
+            }
             _ => Err(Failure::refused("this change was confirmed, and replaced by a later one")),
         };
     }
@@ -91,7 +95,10 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
     let confirmed = store::confirmed(state)?;
     check_drift(cx, intent, confirmed.as_ref(), &settings.link)?;
     if intent.schema == SchemaVerdict::OneWay && !intent.allow.contains(&Allow::OneWay) {
-        return Err(Failure::liftable(Allow::OneWay, "the migration cannot be undone: the old release could not run any more"));
+        return Err(Failure::liftable(
+            Allow::OneWay,
+            "the migration cannot be undone: the old release could not run any more",
+        ));
     }
 
     let broken = |name: &str, error: &io::Error| explain("the way back cannot be prepared", &state.path(name), error);
@@ -102,8 +109,17 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
     }
     link::make_ready(state, &settings.link, &intent.txn, "new", &intent.release)?;
     let spares = [
-        ("spare.bad", ReleaseState::Bad { why: "it failed here; the disk was too full to say how".into(), txn: intent.txn.to_string() }),
-        ("spare.interrupted", ReleaseState::Interrupted { why: "its change was undone; the disk was too full to say why".into() }),
+        (
+            "spare.bad",
+            ReleaseState::Bad {
+                why: "it failed here; the disk was too full to say how".into(),
+                txn: intent.txn.to_string(),
+            },
+        ),
+        (
+            "spare.interrupted",
+            ReleaseState::Interrupted { why: "its change was undone; the disk was too full to say why".into() },
+        ),
     ];
     for (name, spare) in spares {
         held.put(name, &spare.to_record()).map_err(|error| broken(name, &error))?;
@@ -139,7 +155,9 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
 fn usable(cx: Cx<'_>, intent: &Intent) -> Result<(), Failure> {
     let (state, id) = (cx.state, &intent.release);
     if !store::folder(state, id).is_dir() {
-        return Err(Failure::refused(format!("the folder of release {id} is gone")).on_host(store::folder(state, id).display()));
+        return Err(
+            Failure::refused(format!("the folder of release {id} is gone")).on_host(store::folder(state, id).display())
+        );
     }
     match store::release_state(state, id) {
         ReleaseState::Building => Err(Failure::refused(format!("release {id} is not completely staged"))),
@@ -157,7 +175,12 @@ fn usable(cx: Cx<'_>, intent: &Intent) -> Result<(), Failure> {
 }
 
 /// Drift stops here and is explained; never guessed.
-fn check_drift(cx: Cx<'_>, intent: &Intent, confirmed: Option<&Txn>, at: &rollback_deploy_core::model::AbsPath) -> Result<(), Failure> {
+fn check_drift(
+    cx: Cx<'_>,
+    intent: &Intent,
+    confirmed: Option<&Txn>,
+    at: &rollback_deploy_core::model::AbsPath,
+) -> Result<(), Failure> {
     let now = link::read(cx.state, at.as_path());
     match (confirmed, &now) {
         (_, link::Live::NotALink) => Err(link::not_a_link(at)),
@@ -169,13 +192,20 @@ fn check_drift(cx: Cx<'_>, intent: &Intent, confirmed: Option<&Txn>, at: &rollba
 }
 
 /// The shared environment file of a release, if it has one.
-pub fn environment_file(settings: &rollback_deploy_core::model::Settings) -> Option<&rollback_deploy_core::model::RelPath> {
+pub fn environment_file(
+    settings: &rollback_deploy_core::model::Settings,
+) -> Option<&rollback_deploy_core::model::RelPath> {
     let file = settings.environment_file.as_ref()?;
     settings.shared.iter().any(|shared| matches!(shared, SharedPath::File(path) if path == file)).then_some(file)
 }
 
 /// Extends the window of an open change, up to its hard limit.
-pub fn renew(cx: Cx<'_>, id: &rollback_deploy_core::model::TxnId, window: rollback_deploy_core::model::Seconds, name: &str) -> Answer {
+pub fn renew(
+    cx: Cx<'_>,
+    id: &rollback_deploy_core::model::TxnId,
+    window: rollback_deploy_core::model::Seconds,
+    name: &str,
+) -> Answer {
     let extended = (|| {
         let held = cx.state.lock()?;
         let txn = match super::own(cx, id)? {

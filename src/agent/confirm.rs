@@ -28,7 +28,9 @@ fn confirmed(cx: Cx<'_>, proof: &Proof) -> Result<Answer, Failure> {
         return Err(Failure::refused("the release of this change was not activated yet"));
     };
     if activated.session == cx.session.id {
-        return Err(Failure::bug("a change is confirmed on a connection made after its activation, not on the same one"));
+        return Err(Failure::bug(
+            "a change is confirmed on a connection made after its activation, not on the same one",
+        ));
     }
     permanent(cx, &held, &txn, &proof.by())?;
     drop(held);

@@ -35,8 +35,7 @@ fn from_record(record: &Record) -> Option<Ending> {
 /// How the last undo ended, when nothing was confirmed since.
 #[must_use]
 pub fn last(state: &State) -> Option<Ending> {
-    let (name, healthy) =
-        if state.has(names::FAILED) { (names::FAILED, false) } else { (names::ABORTED, true) };
+    let (name, healthy) = if state.has(names::FAILED) { (names::FAILED, false) } else { (names::ABORTED, true) };
     let txn = store::txn(state, name).ok().flatten()?;
     Some(of(state, &txn, healthy))
 }

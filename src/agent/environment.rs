@@ -42,7 +42,9 @@ pub fn keep(state: &State, story: &Story) -> Result<(), Failure> {
         return Ok(());
     }
     let text = read(&shared).map_err(|error| explain("the environment file cannot be read", &shared, &error))?;
-    state.put_text(&name, &text).map_err(|error| explain("the environment file cannot be kept", &state.path(&name), &error))
+    state
+        .put_text(&name, &text)
+        .map_err(|error| explain("the environment file cannot be kept", &state.path(&name), &error))
 }
 
 /// Makes both ways ready beside the shared file: the release's own copy, and today's.
@@ -55,7 +57,8 @@ pub fn make_ready(state: &State, story: &Story, txn: &TxnId) -> Result<(), Failu
             .hint("Leave `with-env` out."));
     };
     let kept = state.read_text(&names::environment(&story.id)).ok().flatten();
-    let kept = kept.ok_or_else(|| Failure::refused(format!("no copy of the environment file of {} is kept here", story.id)))?;
+    let kept =
+        kept.ok_or_else(|| Failure::refused(format!("no copy of the environment file of {} is kept here", story.id)))?;
     let broken = |error: io::Error| explain("the environment file cannot be made ready", &shared, &error);
     let today = read(&shared).map_err(broken)?;
     let like = std::fs::metadata(&shared).map_err(broken)?;

@@ -34,15 +34,21 @@ pub fn inspect(cx: Cx<'_>, settings: &Settings) -> Result<Facts, Failure> {
     obstacles.extend(running::obstacles(settings, state));
     if matches!(watchdog, None | Some(WatchdogKind::Detached)) {
         obstacles.push(
-            Failure::liftable(Allow::WeakWatchdog, "the only watchdog possible here is a detached process: it does not survive a restart of the host")
-                .on_host(cx.state.root())
-                .hint("As a user with sudo, once: `rollback-deploy setup`; or start cron on the host."),
+            Failure::liftable(
+                Allow::WeakWatchdog,
+                "the only watchdog possible here is a detached process: it does not survive a restart of the host",
+            )
+            .on_host(cx.state.root())
+            .hint("As a user with sudo, once: `rollback-deploy setup`; or start cron on the host."),
         );
     }
     if settings.services.is_empty() && settings.checks.is_empty() {
         obstacles.push(
-            Failure::liftable(Allow::Unchecked, "neither a service nor a check is configured: nothing could tell a good release from a bad one")
-                .hint("Name the unit under `services:` or a URL under `health:` of the deploy file."),
+            Failure::liftable(
+                Allow::Unchecked,
+                "neither a service nor a check is configured: nothing could tell a good release from a bad one",
+            )
+            .hint("Name the unit under `services:` or a URL under `health:` of the deploy file."),
         );
     }
     Ok(Facts {

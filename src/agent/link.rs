@@ -62,7 +62,8 @@ pub fn read(state: &State, link: &Path) -> Live {
         Ok(target) => {
             let absolute = plain(&link.parent().unwrap_or(Path::new("/")).join(&target));
             let releases = state.root().as_path().join("releases");
-            let id = absolute.strip_prefix(&releases).ok().and_then(Path::to_str).and_then(|id| ReleaseId::new(id).ok());
+            let id =
+                absolute.strip_prefix(&releases).ok().and_then(Path::to_str).and_then(|id| ReleaseId::new(id).ok());
             id.map_or(Live::Elsewhere(target), Live::Release)
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Live::Absent,

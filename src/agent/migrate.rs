@@ -83,7 +83,8 @@ fn spawn(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
 fn wait(cx: Cx<'_>, txn: &Txn) -> Result<Record, Failure> {
     let mut idle = 0;
     loop {
-        let record = cx.state.read(names::MIGRATION).ok().flatten().filter(|record| record.get("txn") == Some(txn.id.as_str()));
+        let record =
+            cx.state.read(names::MIGRATION).ok().flatten().filter(|record| record.get("txn") == Some(txn.id.as_str()));
         match record {
             Some(record) if record.get("code").is_some() => return Ok(record),
             Some(_) => {}
@@ -122,7 +123,8 @@ fn kept(cx: Cx<'_>, id: &TxnId) -> Result<(), Failure> {
     let Some(migrate) = &story.settings.migrate else { return Ok(()) };
     let folder = store::folder(cx.state, &txn.release);
     let log_path = cx.state.path(&log_name(id));
-    let mut log = File::create(&log_path).map_err(|error| explain("the migration's log cannot be made", &log_path, &error))?;
+    let mut log =
+        File::create(&log_path).map_err(|error| explain("the migration's log cannot be made", &log_path, &error))?;
     let spec = Spec::script(&migrate.run)
         .in_folder(&folder)
         .within(migrate.timeout)
@@ -137,9 +139,9 @@ fn kept(cx: Cx<'_>, id: &TxnId) -> Result<(), Failure> {
         Err(error) => ("-".to_owned(), format!("could not be started: {error}")),
     };
     let ended = Record::new().with("txn", id).with("code", code).with("words", words).with("ended", clock::wall());
-    cx.state
-        .put(names::MIGRATION, &ended)
-        .map_err(|error| explain("the end of the migration cannot be recorded", &cx.state.path(names::MIGRATION), &error))
+    cx.state.put(names::MIGRATION, &ended).map_err(|error| {
+        explain("the end of the migration cannot be recorded", &cx.state.path(names::MIGRATION), &error)
+    })
 }
 
 /// The last lines of a migration's log, for evidence.

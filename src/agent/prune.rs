@@ -44,7 +44,10 @@ fn pruned(cx: Cx<'_>, keep: u32) -> Result<Answer, Failure> {
             cx.state.forget(&names::stage(id));
             removed.push(id.clone());
         } else {
-            kept.push(format!("{id}: files of another user lie in it; remove {} as root", store::folder(cx.state, id).display()));
+            kept.push(format!(
+                "{id}: files of another user lie in it; remove {} as root",
+                store::folder(cx.state, id).display()
+            ));
         }
         drop(lock);
     }
@@ -62,7 +65,9 @@ fn needed(cx: Cx<'_>, keep: u32) -> Result<BTreeSet<ReleaseId>, Failure> {
             needed.insert(txn.release);
             needed.extend(txn.previous);
         }
-        OpenTxn::Torn { .. } => return Err(Failure::refused("a change is open that cannot be read: nothing is pruned")),
+        OpenTxn::Torn { .. } => {
+            return Err(Failure::refused("a change is open that cannot be read: nothing is pruned"));
+        }
         OpenTxn::Nothing => {}
     }
     let mut proven = Vec::new();

@@ -92,7 +92,9 @@ fn health(cx: Cx<'_>) -> Result<Report, Failure> {
 fn backup(cx: Cx<'_>, id: &ReleaseId) -> Result<Report, Failure> {
     let story = store::story(cx.state, id)?;
     let (mut files, mut missing) = (Vec::new(), Vec::new());
-    for (name, at) in [(names::story(id), "release"), (names::state(id), "release.state"), (names::manifest(id), "manifest")] {
+    for (name, at) in
+        [(names::story(id), "release"), (names::state(id), "release.state"), (names::manifest(id), "manifest")]
+    {
         match cx.state.read_text(&name) {
             Ok(Some(text)) => files.push((at.to_owned(), text)),
             Ok(None) => missing.push(format!("{name}: it is not there")),

@@ -41,10 +41,13 @@ pub fn recover(cx: Cx<'_>, allow: &[Allow]) -> Answer {
 #[must_use]
 pub fn drift(at: &AbsPath, confirmed: Option<&Txn>, live: &link::Live) -> Failure {
     let what = match confirmed {
-        Some(txn) => format!("somebody moved the live link by hand: it should lead to {}, but {}", txn.release, live.words()),
+        Some(txn) => {
+            format!("somebody moved the live link by hand: it should lead to {}, but {}", txn.release, live.words())
+        }
         None => format!("something stands where the live link shall be: {}", live.words()),
     };
-    let back = confirmed.map(|txn| format!("To take the change by hand back: `ln -sfn releases/{} {at}` on the host.", txn.release));
+    let back = confirmed
+        .map(|txn| format!("To take the change by hand back: `ln -sfn releases/{} {at}` on the host.", txn.release));
     let failure = Failure::liftable(Allow::Drift, what).on_host(at);
     back.into_iter().fold(failure, Failure::hint)
 }
@@ -89,7 +92,9 @@ fn expire(cx: Cx<'_>, txn: &Txn) -> Result<Option<Ending>, Failure> {
 fn target_passes(cx: Cx<'_>, txn: &Txn) -> bool {
     let Ok(story) = store::story(cx.state, &txn.release) else { return false };
     let switched = Activated::read(cx, &txn.id).map(|activated| activated.since);
-    let passes = || running::check(cx, &story, switched.as_ref(), &|| false).iter().all(|result| result.verdict == Verdict::Pass);
+    let passes = || {
+        running::check(cx, &story, switched.as_ref(), &|| false).iter().all(|result| result.verdict == Verdict::Pass)
+    };
     if passes() {
         return true;
     }
@@ -101,7 +106,9 @@ fn target_passes(cx: Cx<'_>, txn: &Txn) -> bool {
 fn keep(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
     let held = cx.state.lock()?;
     match store::open(cx.state) {
-        OpenTxn::Pending(open) if open.id == txn.id => confirm::permanent(cx, &held, txn, "kept by the watchdog: its checks pass"),
+        OpenTxn::Pending(open) if open.id == txn.id => {
+            confirm::permanent(cx, &held, txn, "kept by the watchdog: its checks pass")
+        }
         _ => Ok(()),
     }
 }
@@ -110,8 +117,10 @@ fn keep(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
 fn hold(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
     let held = cx.state.lock()?;
     let deadline = clock::uptime()?.plus(HOLD);
-    let record = Record::new().with("txn", &txn.id).with("deadline", deadline.0).with("why", "the database moved one way");
-    held.put(names::HELD, &record).map_err(|error| explain("the change cannot be held", &cx.state.path(names::HELD), &error))
+    let record =
+        Record::new().with("txn", &txn.id).with("deadline", deadline.0).with("why", "the database moved one way");
+    held.put(names::HELD, &record)
+        .map_err(|error| explain("the change cannot be held", &cx.state.path(names::HELD), &error))
 }
 
 /// A record that cannot be read is as good as expired. Which release it named is not known: what is confirmed runs.
@@ -127,7 +136,8 @@ fn torn(cx: Cx<'_>, name: &'static str, why: &str) -> Result<(), Failure> {
             running::activate(cx, &story, &switched, &|| false)?;
         }
     }
-    held.rename(name, "torn").map_err(|error| explain("a torn record cannot be put aside", &cx.state.path(name), &error))?;
+    held.rename(name, "torn")
+        .map_err(|error| explain("a torn record cannot be put aside", &cx.state.path(name), &error))?;
     cx.state.log_line(&format!("the record {name} could not be read ({why}); what was confirmed runs"));
     Ok(())
 }

@@ -26,9 +26,13 @@ pub fn check_for(state: &State, manifest: &Manifest) -> Result<(), Failure> {
     let room = free(state);
     let bytes = manifest.bytes() + manifest.bytes() / 10 + RESERVE_BYTES;
     if room.bytes < bytes {
-        return Err(Failure::refused(format!("the disk is too full: {} MiB are needed, {} MiB are free", mib(bytes), mib(room.bytes)))
-            .on_host(state.root())
-            .hint("Free some room (`df -h`), lower `keep:`, or run `rollback-deploy prune`."));
+        return Err(Failure::refused(format!(
+            "the disk is too full: {} MiB are needed, {} MiB are free",
+            mib(bytes),
+            mib(room.bytes)
+        ))
+        .on_host(state.root())
+        .hint("Free some room (`df -h`), lower `keep:`, or run `rollback-deploy prune`."));
     }
     let inodes = manifest.inodes() + RESERVE_INODES;
     match room.inodes {

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use rollback_deploy_core::model::facts::SetupState;
-use rollback_deploy_core::model::{CheckFrom, CheckResult, Failure, LogSource, ReleaseId, Service, Settings, Story, TxnId};
+use rollback_deploy_core::model::{
+    CheckFrom, CheckResult, Failure, LogSource, ReleaseId, Service, Settings, Story, TxnId,
+};
 
 use super::cx::Cx;
 use super::privileged::Privileged;
@@ -151,7 +153,9 @@ pub fn evidence(cx: Cx<'_>, story: &Story, txn: &TxnId) -> Vec<(String, String)>
     }
     let answers: String = check_once(cx, story, None)
         .iter()
-        .map(|result| format!("{} {}: {} {}\n", result.word, result.subject, result.verdict.word(), result.saw.expose()))
+        .map(|result| {
+            format!("{} {}: {} {}\n", result.word, result.subject, result.verdict.word(), result.saw.expose())
+        })
         .collect();
     parts.push(("checks.txt".to_owned(), answers));
     parts.extend(migrate::log_of(cx.state, txn).map(|log| ("migration.txt".to_owned(), log)));

@@ -11,7 +11,9 @@ use super::stage::Incoming;
 use super::state::State;
 use super::store::names;
 use super::wire_end::WireEnd;
-use super::{abort, activate, arm, begin, confirm, inspect, migrate, prune, query, recover, running, setup, stage, store};
+use super::{
+    abort, activate, arm, begin, confirm, inspect, migrate, prune, query, recover, running, setup, stage, store,
+};
 
 /// Speaks with the controller through the channel.
 struct Voice<'a>(&'a WireEnd);

@@ -71,9 +71,8 @@ pub fn explain(what: impl Into<String>, place: &Path, error: &io::Error) -> Fail
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             failure.hint("The disk is full (blocks or inodes): free some room, `df -h` and `df -i` show where.")
         }
-        io::ErrorKind::PermissionDenied => {
-            failure.hint("This user may not do that: look at the owner and mode of the path and of the folders above it.")
-        }
+        io::ErrorKind::PermissionDenied => failure
+            .hint("This user may not do that: look at the owner and mode of the path and of the folders above it."),
         io::ErrorKind::ReadOnlyFilesystem => failure.hint("The file system is mounted read-only: look at `dmesg`."),
         _ => failure,
     }
@@ -104,7 +103,9 @@ impl State {
         for name in FOLDERS {
             match rustix::fs::mkdirat(&state, name, Mode::RWXU) {
                 Ok(()) | Err(Errno::EXIST) => {}
-                Err(error) => return Err(explain("the state folder cannot be filled", &folder.join(name), &error.into())),
+                Err(error) => {
+                    return Err(explain("the state folder cannot be filled", &folder.join(name), &error.into()));
+                }
             }
         }
         Ok(Self { root_path: root.clone(), root: root_fd, folder: state })
@@ -420,9 +421,15 @@ fn owned_by_us(folder: &OwnedFd, path: &Path, forbidden: u32) -> Result<(), Fail
         return Err(Failure::refused("this is not a folder").on_host(path.display()));
     }
     if stat.st_uid != us {
-        return Err(Failure::refused(format!("the folder belongs to user {}, not to the deploy user {us}", stat.st_uid))
-            .on_host(path.display())
-            .hint(format!("Deploy as its owner, or give it to the deploy user: `sudo chown -h $USER {}`.", path.display())));
+        return Err(Failure::refused(format!(
+            "the folder belongs to user {}, not to the deploy user {us}",
+            stat.st_uid
+        ))
+        .on_host(path.display())
+        .hint(format!(
+            "Deploy as its owner, or give it to the deploy user: `sudo chown -h $USER {}`.",
+            path.display()
+        )));
     }
     if stat.st_mode & forbidden != 0 {
         return Err(Failure::refused("others can write (or read) this folder, so what lies in it cannot be trusted")

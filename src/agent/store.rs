@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use rollback_deploy_core::model::{
-    Failure, Kind, Open, Proven, Record, ReleaseId, ReleaseRow, ReleaseState, SameBoot, SchemaVerdict, Seconds, Status, Story,
-    Txn, TxnId, Uptime,
+    Failure, Kind, Open, Proven, Record, ReleaseId, ReleaseRow, ReleaseState, SameBoot, SchemaVerdict, Seconds, Status,
+    Story, Txn, TxnId, Uptime,
 };
 
 use super::state::{ReadError, State, earlier};
@@ -359,5 +359,9 @@ pub fn proven_now(state: &State, txn: &Txn) -> Result<Proven, Failure> {
 #[must_use]
 pub fn migration_begun(state: &State, txn: &Txn) -> bool {
     txn.schema != SchemaVerdict::None
-        && state.read(names::MIGRATION).ok().flatten().is_some_and(|record: Record| record.get("txn") == Some(txn.id.as_str()))
+        && state
+            .read(names::MIGRATION)
+            .ok()
+            .flatten()
+            .is_some_and(|record: Record| record.get("txn") == Some(txn.id.as_str()))
 }

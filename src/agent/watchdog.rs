@@ -97,7 +97,9 @@ fn attend(cx: Cx<'_>, txn: &Txn, kind: WatchdogKind, strikes: &mut Strikes) -> R
         if super::is_open(cx, &txn.id) {
             let ready = Record::new().with("txn", &txn.id).with("watchdog", kind.word()).with("at", clock::wall());
             let written = held.put(names::TICK, &ready);
-            written.map_err(|error| super::state::explain("the watchdog cannot say that it is ready", &cx.state.path(names::TICK), &error))?;
+            written.map_err(|error| {
+                super::state::explain("the watchdog cannot say that it is ready", &cx.state.path(names::TICK), &error)
+            })?;
         }
         return Ok(());
     }
@@ -133,7 +135,9 @@ impl Strikes {
         if !self.loops.is_multiple_of(LOOK_EVERY) {
             return Ok(());
         }
-        let Some(activated) = Activated::read(cx, &txn.id).filter(|activated| activated.finished) else { return Ok(()) };
+        let Some(activated) = Activated::read(cx, &txn.id).filter(|activated| activated.finished) else {
+            return Ok(());
+        };
         let story = store::story(cx.state, &txn.release)?;
         let within = story.settings.checks.iter().map(|check| check.within.0).max().unwrap_or_default();
         if clock::uptime()?.0 < activated.uptime.0.saturating_add(within) || story.settings.checks.is_empty() {
@@ -145,7 +149,8 @@ impl Strikes {
             Some(bad) => {
                 self.failed += 1;
                 if self.failed >= STRIKES {
-                    let why = format!("{} {} failed {STRIKES} times in a row: {}", bad.word, bad.subject, bad.saw.expose());
+                    let why =
+                        format!("{} {} failed {STRIKES} times in a row: {}", bad.word, bad.subject, bad.saw.expose());
                     abort::undo(cx, txn, &why, Fault::Release)?;
                 }
             }

@@ -141,12 +141,19 @@ async fn world(common: &Common, events: &Events, stop: &Stop) -> Result<World, V
     place::world(common, meant, events.clone(), stop.clone()).await
 }
 
-async fn ask(common: &Common, verb: &str, query: Query, events: &Events, stop: &Stop) -> Result<Conclusion, Vec<Failure>> {
+async fn ask(
+    common: &Common,
+    verb: &str,
+    query: Query,
+    events: &Events,
+    stop: &Stop,
+) -> Result<Conclusion, Vec<Failure>> {
     Ok(verb::look::look(&world(common, events, stop).await?, verb, &query).await)
 }
 
 fn logs(follow: bool, lines: u32, units: &[String], files: Vec<String>) -> Result<Logs, Vec<Failure>> {
-    let wrong = |error: &dyn std::fmt::Display| vec![Failure::input(error.to_string()).at(Place::Input("--unit".into()))];
+    let wrong =
+        |error: &dyn std::fmt::Display| vec![Failure::input(error.to_string()).at(Place::Input("--unit".into()))];
     let mut sources = Vec::new();
     for unit in units {
         sources.push(LogSource::Unit(UnitName::new(unit.as_str()).map_err(|error| wrong(&error))?));
@@ -200,9 +207,12 @@ fn adopt_file_of(world: &mut World, tree: &Tree, common: &Common) -> Result<(), 
     let mut environment = file.environment(wanted.as_ref())?;
     if environment.settings.root != root {
         return Err(vec![
-            Failure::input(format!("the deploy file of the release says root {}, not {root}", environment.settings.root))
-                .at(Place::Input("--root".into()))
-                .hint("Give the root of the deploy file, or another environment."),
+            Failure::input(format!(
+                "the deploy file of the release says root {}, not {root}",
+                environment.settings.root
+            ))
+            .at(Place::Input("--root".into()))
+            .hint("Give the root of the deploy file, or another environment."),
         ]);
     }
     environment.hosts.clear();
@@ -217,8 +227,18 @@ fn adopt_file_of(world: &mut World, tree: &Tree, common: &Common) -> Result<(), 
 /// What `git` needs of our environment: where programs are, who we are, how the network is reached.
 fn git_environment() -> Vec<(OsString, OsString)> {
     const WANTED: [&str; 12] = [
-        "PATH", "HOME", "USER", "LOGNAME", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "https_proxy", "HTTPS_PROXY",
-        "http_proxy", "no_proxy", "NO_PROXY",
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SSH_AUTH_SOCK",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "http_proxy",
+        "no_proxy",
+        "NO_PROXY",
     ];
     #[expect(clippy::disallowed_methods, reason = "a face: what git may see")]
     let value = |name: &str| std::env::var_os(name).map(|value| (OsString::from(name), value));

@@ -12,8 +12,8 @@ use super::args::Common;
 use crate::engine::Events;
 use crate::engine::perform::Stop;
 use crate::hello::hello;
-use crate::transport::local::LocalLink;
 use crate::transport::Link;
+use crate::transport::local::LocalLink;
 use crate::verb::World;
 use crate::verb::world::done;
 
@@ -38,7 +38,8 @@ pub struct Meant {
 /// Every mistake at once.
 pub fn meant(common: &Common) -> Result<Meant, Vec<Failure>> {
     let wanted = common.environment.as_deref().map(EnvironmentName::new).transpose();
-    let wanted = wanted.map_err(|error| vec![Failure::input(error.to_string()).at(Place::Input("--environment".into()))])?;
+    let wanted =
+        wanted.map_err(|error| vec![Failure::input(error.to_string()).at(Place::Input("--environment".into()))])?;
     let file = read_file(common)?;
     let by_file = file.is_some();
     let mut environment = match (file, &common.root) {
@@ -79,14 +80,22 @@ fn root_path(root: &Path) -> Result<AbsPath, Vec<Failure>> {
 /// The app's folder alone: named after the folder, everything else as usual.
 fn simple(root: &AbsPath, environment: Option<EnvironmentName>) -> Result<Environment, Vec<Failure>> {
     let usual = |name: &str| AppName::new(name.trim_end_matches(".d"));
-    let app = usual(root.name()).or_else(|_| AppName::new("app")).map_err(|error| vec![Failure::input(error.to_string())])?;
+    let app =
+        usual(root.name()).or_else(|_| AppName::new("app")).map_err(|error| vec![Failure::input(error.to_string())])?;
     let production = || EnvironmentName::new("production").map_err(|error| vec![Failure::bug(error.to_string())]);
     let environment = match environment {
         Some(environment) => environment,
         None => production()?,
     };
-    let simple =
-        Simple { app, environment, hosts: vec![], root: root.clone(), services: vec![], health_url: None, source: None };
+    let simple = Simple {
+        app,
+        environment,
+        hosts: vec![],
+        root: root.clone(),
+        services: vec![],
+        health_url: None,
+        source: None,
+    };
     simple.environment()
 }
 
@@ -124,24 +133,34 @@ fn find_file() -> Option<PathBuf> {
 /// # Errors
 /// What is wrong with hosts or keys.
 pub async fn links(common: &Common, meant: &Meant) -> Result<Vec<(Label, Arc<dyn Link>)>, Failure> {
-    let own = std::env::current_exe().map_err(|error| Failure::bug("our own program is not known").because(error.to_string()))?;
+    let own = std::env::current_exe()
+        .map_err(|error| Failure::bug("our own program is not known").because(error.to_string()))?;
     let root = meant.environment.settings.root.clone();
     if meant.here {
         let label = Label::new(HERE).map_err(|error| Failure::bug(error.to_string()))?;
         let program = common.agents.first().cloned().unwrap_or(own);
-        let link = login().into_iter().fold(LocalLink::new(program, root, hello()), |link, (name, value)| link.with_env(name, value));
+        let link = login()
+            .into_iter()
+            .fold(LocalLink::new(program, root, hello()), |link, (name, value)| link.with_env(name, value));
         return Ok(vec![(label, Arc::new(link))]);
     }
     remote(common, meant, &own, &root).await
 }
 
 #[cfg(feature = "ssh")]
-async fn remote(common: &Common, meant: &Meant, own: &Path, root: &AbsPath) -> Result<Vec<(Label, Arc<dyn Link>)>, Failure> {
+async fn remote(
+    common: &Common,
+    meant: &Meant,
+    own: &Path,
+    root: &AbsPath,
+) -> Result<Vec<(Label, Arc<dyn Link>)>, Failure> {
     use crate::transport::programs::Programs;
     use crate::transport::ssh::{Login, SshRun, SshWish};
-    let hosts = meant.environment.hosts.iter().filter(|host| {
-        common.hosts.is_empty() || common.hosts.iter().any(|label| label == host.label.as_str())
-    });
+    let hosts = meant
+        .environment
+        .hosts
+        .iter()
+        .filter(|host| common.hosts.is_empty() || common.hosts.iter().any(|label| label == host.label.as_str()));
     let hosts: Vec<_> = hosts.cloned().collect();
     if hosts.is_empty() {
         let labels: Vec<_> = meant.environment.hosts.iter().map(|host| host.label.to_string()).collect();
@@ -169,7 +188,8 @@ async fn remote(common: &Common, meant: &Meant, own: &Path, root: &AbsPath) -> R
 
 #[cfg(not(feature = "ssh"))]
 async fn remote(_: &Common, _: &Meant, _: &Path, _: &AbsPath) -> Result<Vec<(Label, Arc<dyn Link>)>, Failure> {
-    Err(Failure::input("this is the host build: it works on this machine only").hint("Give --root, or use the full program."))
+    Err(Failure::input("this is the host build: it works on this machine only")
+        .hint("Give --root, or use the full program."))
 }
 
 /// What a login sets: nothing else of our environment reaches the agent.

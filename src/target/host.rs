@@ -97,7 +97,10 @@ impl HostTarget {
         let settles_in = Seconds(settles.saturating_duration_since(Instant::now()).as_secs());
         let mut lost = Failure::new(
             Kind::Unknown { settles_in: Some(settles_in) },
-            format!("{} does not answer; what happened there is not known, it settles itself in {settles_in} at the latest", self.label),
+            format!(
+                "{} does not answer; what happened there is not known, it settles itself in {settles_in} at the latest",
+                self.label
+            ),
         )
         .hint("`status` shows how it ended once the host can be reached.")
         .because(failure.what);
@@ -189,7 +192,9 @@ fn renewed(request: &Request) -> Option<(TxnId, Seconds)> {
     /// Steps of at most a minute.
     const STEP: Seconds = Seconds(60);
     match request {
-        Request::Act(Act::Migrate(txn) | Act::Activate(txn) | Act::Verify(txn) | Act::Arm(txn)) => Some((txn.clone(), STEP)),
+        Request::Act(Act::Migrate(txn) | Act::Activate(txn) | Act::Verify(txn) | Act::Arm(txn)) => {
+            Some((txn.clone(), STEP))
+        }
         _ => None,
     }
 }

@@ -61,7 +61,8 @@ pub fn plan(world: &World, tree: &Tree, facts: &BTreeMap<Label, Facts>) -> Resul
     let (content, fingerprint) = (tree.manifest.digest(), settings.fingerprint());
     let mut targets = Vec::new();
     for (label, _) in &world.links {
-        let live = facts.get(label).and_then(|facts| already_live(facts, tree.info.commit.as_ref(), &content, &fingerprint));
+        let live =
+            facts.get(label).and_then(|facts| already_live(facts, tree.info.commit.as_ref(), &content, &fingerprint));
         let wanted = match live {
             Some(release) => Wanted::AlreadyLive(release),
             None => Wanted::Staged(Box::new(Staging {

@@ -57,9 +57,11 @@ impl Sources {
                 let resolved = self.resolve(prefix, wanted).await?;
                 let named = folder::Named { version: resolved.version, tag: resolved.tag, commit: resolved.commit };
                 let (workspace, path, exclude) = (self.workspace.clone(), path.clone(), Exclude::new(exclude)?);
-                tokio::task::spawn_blocking(move || folder::read(&workspace, &path, named, &exclude, &Limits::default()))
-                    .await
-                    .map_err(|error| Failure::bug("reading the folder ended early").because(error.to_string()))?
+                tokio::task::spawn_blocking(move || {
+                    folder::read(&workspace, &path, named, &exclude, &Limits::default())
+                })
+                .await
+                .map_err(|error| Failure::bug("reading the folder ended early").because(error.to_string()))?
             }
             SourceChoice::Archive { exclude } => self.from_archive(exclude, prefix, wanted).await,
         }
@@ -86,7 +88,13 @@ impl Sources {
         }
     }
 
-    async fn from_git(&self, url: &str, exclude: &[String], prefix: &str, wanted: Option<&str>) -> Result<Tree, Failure> {
+    async fn from_git(
+        &self,
+        url: &str,
+        exclude: &[String],
+        prefix: &str,
+        wanted: Option<&str>,
+    ) -> Result<Tree, Failure> {
         let git = self.open_git(url)?;
         let resolved = resolve_in_git(&git, prefix, wanted, self.event.as_ref()).await?;
         let which = match (&resolved.tag, &resolved.branch) {
@@ -101,7 +109,11 @@ impl Sources {
     fn open_git(&self, url: &str) -> Result<Git, Failure> {
         // A directory is meant from where the person stands.
         let local = self.workspace.join(url);
-        let url = if !url.contains("://") && !url.contains('@') && local.exists() { text_of(&local)? } else { url.to_owned() };
+        let url = if !url.contains("://") && !url.contains('@') && local.exists() {
+            text_of(&local)?
+        } else {
+            url.to_owned()
+        };
         Git::new(&url, self.git_environment.clone())
     }
 
@@ -127,7 +139,9 @@ impl Sources {
 }
 
 fn text_of(path: &Path) -> Result<String, Failure> {
-    path.to_str().map(str::to_owned).ok_or_else(|| Failure::input("the path is not UTF-8").at(Place::Input("source".into())))
+    path.to_str()
+        .map(str::to_owned)
+        .ok_or_else(|| Failure::input("the path is not UTF-8").at(Place::Input("source".into())))
 }
 
 /// What the run means when nobody named a version.
@@ -140,7 +154,12 @@ fn snapshot_of(branch: &str, commit: Commit) -> Result<Resolved, Failure> {
     Ok(Resolved { version, tag: None, branch: Some(branch.to_owned()), commit: Some(commit) })
 }
 
-async fn resolve_in_git(git: &Git, prefix: &str, wanted: Option<&str>, event: Option<&RunEvent>) -> Result<Resolved, Failure> {
+async fn resolve_in_git(
+    git: &Git,
+    prefix: &str,
+    wanted: Option<&str>,
+    event: Option<&RunEvent>,
+) -> Result<Resolved, Failure> {
     let all = git.tags().await?;
     let text = match wanted {
         Some(text) => text.to_owned(),
@@ -183,7 +202,9 @@ async fn resolve_on_github(
         None => match unnamed(event, prefix)? {
             DefaultVersion::Tag(tag) => tag.to_string(),
             DefaultVersion::Snapshot { branch, commit } => return snapshot_of(&branch, commit),
-            DefaultVersion::MustBeNamed => return Err(no_version(prefix, &tags::list(client, repository, prefix).await?)),
+            DefaultVersion::MustBeNamed => {
+                return Err(no_version(prefix, &tags::list(client, repository, prefix).await?));
+            }
         },
     };
     let wanted = Wanted::parse(&text, prefix)?;

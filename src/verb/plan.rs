@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rollback_deploy_core::model::Outcome;
 use rollback_deploy_core::plan::{Fact, describe};
 
-use super::world::{Conclusion, World};
 use super::deploy;
+use super::world::{Conclusion, World};
 use crate::source::Tree;
 
 /// Tells what a deploy would do.
@@ -25,7 +25,9 @@ pub async fn plan(world: &World, tree: Arc<Tree>) -> Conclusion {
                     }
                 }
                 let stopped = facts.values().flat_map(|facts| &facts.obstacles);
-                let stopped = stopped.into_iter().any(|failure| failure.lifted_by().is_none_or(|allow| !world.allow.contains(&allow)));
+                let stopped = stopped
+                    .into_iter()
+                    .any(|failure| failure.lifted_by().is_none_or(|allow| !world.allow.contains(&allow)));
                 if stopped { Outcome::Refused } else { Outcome::Done }
             }
         },

@@ -2,9 +2,7 @@
 //! it runs. Preempts an open deploy.
 
 use futures::future::join_all;
-use rollback_deploy_core::model::{
-    Allow, Failure, Kind, Label, Operation, Outcome, ReleaseRow, Status,
-};
+use rollback_deploy_core::model::{Allow, Failure, Kind, Label, Operation, Outcome, ReleaseRow, Status};
 use rollback_deploy_core::plan::{Fact, Plan, TargetPlan, Wanted};
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Act, Answer, Query, Report};
@@ -46,11 +44,12 @@ async fn go_back(world: &World, to: &To, fleet: &Fleet) -> Conclusion {
             Err(failure) => world.fail(Some(&label), failure),
         };
         others += 1;
-        worst = Some(worst.map_or(outcome, |worst| if worst.severity() >= outcome.severity() { worst } else { outcome }));
+        worst =
+            Some(worst.map_or(outcome, |worst| if worst.severity() >= outcome.severity() { worst } else { outcome }));
     }
     if targets.is_empty() {
         let outcome = worst.unwrap_or(Outcome::Input);
-            return Conclusion::only(outcome);
+        return Conclusion::only(outcome);
     }
     let plan = Plan {
         operation: Operation::Rollback,
@@ -107,7 +106,11 @@ async fn look(world: &World, target: &dyn Target, to: &To) -> (Label, Result<Goa
 }
 
 /// An open deploy and no name: taking it back is going back.
-async fn take_back(world: &World, target: &dyn Target, txn: &rollback_deploy_core::model::TxnId) -> Result<Goal, Failure> {
+async fn take_back(
+    world: &World,
+    target: &dyn Target,
+    txn: &rollback_deploy_core::model::TxnId,
+) -> Result<Goal, Failure> {
     let why = format!("a rollback by {} came first", world.by);
     let act = Act::Abort { txn: Some(txn.clone()), why, fault: Fault::World };
     world.events.tell(Some(target.label()), Fact::Started(Box::new(act.clone())));
@@ -124,7 +127,8 @@ async fn take_back(world: &World, target: &dyn Target, txn: &rollback_deploy_cor
 /// # Errors
 /// There is none, it is not known here, or it is not proven.
 pub fn choose(status: &Status, rows: &[ReleaseRow], to: &To, allow: &[Allow]) -> Result<Wanted, Failure> {
-    let names = || rows.iter().filter(|row| row.proven).map(|row| row.version.to_string()).collect::<Vec<_>>().join(", ");
+    let names =
+        || rows.iter().filter(|row| row.proven).map(|row| row.version.to_string()).collect::<Vec<_>>().join(", ");
     let live = status.confirmed.as_ref();
     let Some(wanted) = &to.version else {
         let back = status.way_back.as_ref().ok_or_else(|| {
@@ -135,28 +139,40 @@ pub fn choose(status: &Status, rows: &[ReleaseRow], to: &To, allow: &[Allow]) ->
     };
     let bare = wanted.strip_prefix('v').unwrap_or(wanted);
     let fits = |row: &&ReleaseRow| {
-        row.id.as_str() == wanted || row.version.as_str() == wanted || row.version.as_str().strip_prefix('v') == Some(bare)
+        row.id.as_str() == wanted
+            || row.version.as_str() == wanted
+            || row.version.as_str().strip_prefix('v') == Some(bare)
     };
     // Of several releases of one version the one that was proven, then the newest.
     let mut fitting: Vec<&ReleaseRow> = rows.iter().filter(fits).collect();
     fitting.sort_by_key(|row| (!row.live, !row.proven, !row.present));
     let Some(row) = fitting.first() else {
         return Err(Failure::refused(format!("{wanted} is not on this host"))
-            .hint(format!("Proven here: {}.", if rows.iter().any(|row| row.proven) { names() } else { "nothing".to_owned() }))
+            .hint(format!(
+                "Proven here: {}.",
+                if rows.iter().any(|row| row.proven) { names() } else { "nothing".to_owned() }
+            ))
             .hint(format!("To bring it here, deploy it: `rollback-deploy deploy {wanted}`.")));
     };
     if !row.present {
         return Err(Failure::refused(format!("the files of {} were pruned from this host", row.id))
             .hint(format!("Proven and there: {}.", names())));
     }
-    if live.is_some_and(|live| live.release == row.id) && status.open.is_none() && status.drift.is_none() && !to.with_env {
+    if live.is_some_and(|live| live.release == row.id)
+        && status.open.is_none()
+        && status.drift.is_none()
+        && !to.with_env
+    {
         return Ok(Wanted::AlreadyLive(row.id.clone()));
     }
     if !row.proven && !allow.contains(&Allow::Unproven) {
-        return Err(Failure { kind: Kind::Refused { lift: Some(Allow::Unproven) }, ..Failure::liftable(
-            Allow::Unproven,
-            format!("{} was never confirmed on this host ({})", row.id, row.state.word()),
-        ) });
+        return Err(Failure {
+            kind: Kind::Refused { lift: Some(Allow::Unproven) },
+            ..Failure::liftable(
+                Allow::Unproven,
+                format!("{} was never confirmed on this host ({})", row.id, row.state.word()),
+            )
+        });
     }
     Ok(Wanted::There { release: row.id.clone(), with_env: to.with_env })
 }

@@ -71,7 +71,8 @@ async fn confirm(world: &World, target: &dyn Target) -> Result<Outcome, Failure>
         return Err(Failure::bug("the answer to status does not fit"));
     };
     let open = status.open.ok_or_else(|| {
-        Failure::refused("no change is open on this host: there is nothing to confirm").hint("`status` shows what runs.")
+        Failure::refused("no change is open on this host: there is nothing to confirm")
+            .hint("`status` shows what runs.")
     })?;
     cx.events.tell(Some(target.label()), Fact::Confirming);
     let answer = target.confirm(Proof::by_person(&open.txn, &world.by), &cx).await?;

@@ -9,7 +9,8 @@ use super::world::{Conclusion, World, done};
 /// Sets every host up, or looks whether it is.
 pub async fn setup(world: &World, mode: SetupMode) -> Conclusion {
     world.events.tell(None, Fact::Began { verb: "setup".to_owned(), version: None });
-    let request = SetupRequest { mode, settings: world.environment.settings.clone(), watchdog: world.environment.watchdog };
+    let request =
+        SetupRequest { mode, settings: world.environment.settings.clone(), watchdog: world.environment.watchdog };
     let fleet = world.fleet(None, "");
     let mut worst = Outcome::Done;
     for target in fleet.values() {

@@ -90,7 +90,10 @@ impl World {
                 Ok(facts) => drop(all.insert(label, facts)),
                 Err(failure) => {
                     let outcome = self.fail(Some(&label), failure);
-                    worst = Some(worst.map_or(outcome, |worst| if worst.severity() >= outcome.severity() { worst } else { outcome }));
+                    worst =
+                        Some(worst.map_or(outcome, |worst| {
+                            if worst.severity() >= outcome.severity() { worst } else { outcome }
+                        }));
                 }
             }
         }
@@ -139,7 +142,8 @@ impl World {
                 let answer = target.ask(query, &cx).await;
                 let report = match answer {
                     Ok(answer) => {
-                        cx.events.tell(Some(target.label()), Fact::Found(Box::new(query.clone()), Box::new(answer.clone())));
+                        cx.events
+                            .tell(Some(target.label()), Fact::Found(Box::new(query.clone()), Box::new(answer.clone())));
                         done(answer)
                     }
                     Err(failure) => Err(failure),
@@ -176,7 +180,9 @@ pub fn done(answer: Answer) -> Result<Report, Failure> {
     match answer {
         Answer::Done(report) => Ok(*report),
         Answer::Refused(failure) | Answer::Failed(failure) => Err(failure),
-        Answer::Undone(ending) if ending.healthy => Err(Failure::failed(format!("the change was undone: {}", ending.why))),
+        Answer::Undone(ending) if ending.healthy => {
+            Err(Failure::failed(format!("the change was undone: {}", ending.why)))
+        }
         Answer::Undone(ending) => Err(Failure::new(
             rollback_deploy_core::model::Kind::FailedBack,
             format!("the change was undone, and what runs now is not healthy: {}", ending.why),

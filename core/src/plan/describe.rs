@@ -7,14 +7,19 @@ use crate::model::{Allow, Facts, Operation, Service, Settings, SharedPath};
 #[must_use]
 pub fn describe(plan: &Plan, target: &TargetPlan, facts: &Facts) -> Vec<String> {
     let mut lines = vec![now(facts)];
-    let refused: Vec<_> =
-        facts.obstacles.iter().filter(|failure| failure.lifted_by().is_none_or(|allow| !plan.allow.contains(&allow))).collect();
+    let refused: Vec<_> = facts
+        .obstacles
+        .iter()
+        .filter(|failure| failure.lifted_by().is_none_or(|allow| !plan.allow.contains(&allow)))
+        .collect();
     if !refused.is_empty() {
         lines.extend(refused.iter().map(|failure| format!("refused: {}", failure.what)));
         return lines;
     }
     lines.extend(match &target.wanted {
-        Wanted::AlreadyLive(release) => vec![format!("nothing to do: {release} is live and proven already, with this content and settings")],
+        Wanted::AlreadyLive(release) => {
+            vec![format!("nothing to do: {release} is live and proven already, with this content and settings")]
+        }
         Wanted::There { release, with_env } => back(release.as_str(), *with_env),
         Wanted::Staged(staging) => deploy(target, &staging.settings, staging.info.version.as_str(), facts, &plan.allow),
     });
@@ -33,9 +38,14 @@ pub fn describe(plan: &Plan, target: &TargetPlan, facts: &Facts) -> Vec<String> 
 
 fn now(facts: &Facts) -> String {
     let status = &facts.status;
-    let live = status.confirmed.as_ref().map_or("nothing is live".to_owned(), |proven| format!("{} is live and proven", proven.version));
+    let live = status
+        .confirmed
+        .as_ref()
+        .map_or("nothing is live".to_owned(), |proven| format!("{} is live and proven", proven.version));
     match &status.open {
-        Some(open) if open.aborting => format!("{live}; an undo of {} is under way and is finished first", open.release),
+        Some(open) if open.aborting => {
+            format!("{live}; an undo of {} is under way and is finished first", open.release)
+        }
         Some(open) => format!("{live}; a {} of {} by {} is open", open.operation, open.release, open.by),
         None => live,
     }
@@ -56,7 +66,10 @@ fn deploy(target: &TargetPlan, settings: &Settings, version: &str, facts: &Facts
         lines.push("set the host up first: root-owned program, policy, one sudoers line, watchdog".to_owned());
     }
     if facts.releases.is_empty() {
-        lines.push(format!("first deploy: {} is taken for app {}, environment {}", settings.root, settings.app, settings.environment));
+        lines.push(format!(
+            "first deploy: {} is taken for app {}, environment {}",
+            settings.root, settings.app, settings.environment
+        ));
     }
     lines.push(format!("stage {version} under {}/releases", settings.root));
     for shared in &settings.shared {
@@ -72,8 +85,12 @@ fn deploy(target: &TargetPlan, settings: &Settings, version: &str, facts: &Facts
     }
     lines.push(format!("switch {} by one rename", settings.link));
     lines.extend(settings.services.iter().map(|service| match service {
-        Service::Systemd { unit, how } => format!("{how:?} {}, then prove that it runs {version}", unit.full()).to_lowercase_first(),
-        Service::Commands { name, .. } => format!("stop and start {name} by its own commands, then prove that it runs {version}"),
+        Service::Systemd { unit, how } => {
+            format!("{how:?} {}, then prove that it runs {version}", unit.full()).to_lowercase_first()
+        }
+        Service::Commands { name, .. } => {
+            format!("stop and start {name} by its own commands, then prove that it runs {version}")
+        }
     }));
     let checks = settings.checks.iter().map(|check| format!("{} {}", check.question.word(), check.question.subject()));
     let checks: Vec<_> = checks.collect();

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    AbsPath, AppName, CheckResult, Digest, Ending, EnvironmentName, Failure, Foreign, Manifest, Proven, ReleaseId, ReleaseInfo,
-    SchemaVerdict, Settings, Source, TxnId, Verdict, WatchdogKind,
+    AbsPath, AppName, CheckResult, Digest, Ending, EnvironmentName, Failure, Foreign, Manifest, Proven, ReleaseId,
+    ReleaseInfo, SchemaVerdict, Settings, Source, TxnId, Verdict, WatchdogKind,
 };
 use crate::model::{Entry, EntryKind, RelPath};
 use crate::wire::act::Holder;

@@ -41,7 +41,8 @@ pub(super) fn write(
             EntryKind::Folder => fs::create_dir(&path).map_err(broken)?,
             EntryKind::Link { target } => std::os::unix::fs::symlink(target, &path).map_err(broken)?,
             EntryKind::File { executable, size, sha256 } => {
-                let cloned = known.get(sha256).is_some_and(|from| clone(from, &path, *executable, *size, sha256).is_ok());
+                let cloned =
+                    known.get(sha256).is_some_and(|from| clone(from, &path, *executable, *size, sha256).is_ok());
                 if cloned {
                     counts.files_cloned += 1;
                 } else {

@@ -18,7 +18,8 @@ pub(super) struct Minted {
 
 /// Finds the first free name and records it as building.
 pub(super) fn mint(state: &State, version: &ReleaseId, story: &dyn Fn(&ReleaseId) -> Story) -> Result<Minted, Failure> {
-    let broken = |name: &str, error: &std::io::Error| explain("a new release cannot be recorded", &state.path(name), error);
+    let broken =
+        |name: &str, error: &std::io::Error| explain("a new release cannot be recorded", &state.path(name), error);
     let releases = state.root().as_path().join("releases");
     if let Err(error) = fs::create_dir(&releases)
         && error.kind() != std::io::ErrorKind::AlreadyExists
@@ -76,7 +77,13 @@ pub(in crate::agent) fn remove_release(state: &State, id: &ReleaseId) -> bool {
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     };
     if gone {
-        for name in [names::manifest(id), names::environment(id), format!("releases/{id}.assets"), names::state(id), names::story(id)] {
+        for name in [
+            names::manifest(id),
+            names::environment(id),
+            format!("releases/{id}.assets"),
+            names::state(id),
+            names::story(id),
+        ] {
             state.forget(&name);
         }
     }

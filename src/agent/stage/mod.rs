@@ -54,9 +54,9 @@ pub fn stage(cx: Cx<'_>, staging: &Staging, incoming: &mut dyn Incoming) -> Resu
     let staged = (|| {
         cx.tell.step(&format!("files of {id}"));
         let counts = files::write(cx, &folder, &staging.manifest, incoming)?;
-        cx.state
-            .put_text(&names::manifest(&id), &staging.manifest.to_text())
-            .map_err(|error| explain("the manifest cannot be written", &cx.state.path(&names::manifest(&id)), &error))?;
+        cx.state.put_text(&names::manifest(&id), &staging.manifest.to_text()).map_err(|error| {
+            explain("the manifest cannot be written", &cx.state.path(&names::manifest(&id)), &error)
+        })?;
         shared::link_files(cx.state.root(), &folder, &staging.settings)?;
         build(cx, &minted, &folder, staging)?;
         shared::link_folders(cx.state.root(), &folder, &staging.settings)?;
@@ -90,7 +90,8 @@ fn set_state(cx: Cx<'_>, id: &ReleaseId, state: &ReleaseState) -> Result<(), Fai
 fn reuse(cx: Cx<'_>, staging: &Staging) -> Result<Option<Staged>, Failure> {
     let content = staging.manifest.digest();
     let settings = staging.settings.fingerprint();
-    let same = |row: &&ReleaseRow| row.content == content && row.settings == settings && row.commit == staging.info.commit;
+    let same =
+        |row: &&ReleaseRow| row.content == content && row.settings == settings && row.commit == staging.info.commit;
     let rows = store::releases(cx.state);
     let Some(row) = rows.iter().filter(same).find(|row| row.present && row.state != ReleaseState::Building) else {
         return Ok(None);
@@ -119,7 +120,8 @@ fn build(cx: Cx<'_>, minted: &mint::Minted, folder: &Path, staging: &Staging) ->
         return Ok(());
     }
     let lock = minted.lock.as_fd();
-    let inherit = |flags| rustix::io::fcntl_setfd(lock, flags).map_err(|error| Failure::bug(format!("stage lock: {error}")));
+    let inherit =
+        |flags| rustix::io::fcntl_setfd(lock, flags).map_err(|error| Failure::bug(format!("stage lock: {error}")));
     inherit(rustix::io::FdFlags::empty())?;
     let built = staging.settings.build.iter().try_for_each(|line| {
         cx.tell.step(&format!("build: {}", first_line(line)));

@@ -100,7 +100,9 @@ pub fn report(report: &Report) -> Saying {
         Report::Status(now) => status(now),
         Report::Releases(rows) => releases(rows),
         Report::Settings(settings) => {
-            let app = settings.as_ref().map_or("nothing".to_owned(), |settings| format!("{} ({})", settings.app, settings.environment));
+            let app = settings
+                .as_ref()
+                .map_or("nothing".to_owned(), |settings| format!("{} ({})", settings.app, settings.environment));
             Saying::new(Tone::Plain, format!("the settings recorded with {app}"))
         }
         Report::History(lines) => Saying::new(Tone::Plain, count(lines.len(), "change", "changes")).rows(lines.clone()),
