@@ -148,7 +148,8 @@ fn without_systemd_units_are_an_obstacle_in_words() {
         return;
     }
     let mut settings = settings("/srv/app");
-    settings.services = vec![Service::Systemd { unit: "web".parse().unwrap(), how: Default::default() }];
+    settings.services =
+        vec![Service::Systemd { unit: "web".parse().unwrap(), how: rollback_deploy_core::model::Restart::default() }];
     let privileged = Privileged::new(&settings);
     let found = inspect(&settings, &privileged, rollback_deploy_core::model::facts::SetupState::Done);
     assert_eq!(found.len(), 1);

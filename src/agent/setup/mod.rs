@@ -51,8 +51,10 @@ fn deploy_user(settings: &Settings) -> Result<String, Failure> {
         _ => own,
     };
     let ended = take(&Spec::program(["id", "-un", "--", &uid.to_string()]).apart().within(Seconds(15)));
-    let name =
-        ended.ok().filter(|ended| ended.ok()).map(|ended| String::from_utf8_lossy(&ended.whole).trim().to_owned());
+    let name = ended
+        .ok()
+        .filter(crate::ask::command::Ended::ok)
+        .map(|ended| String::from_utf8_lossy(&ended.whole).trim().to_owned());
     name.ok_or_else(|| Failure::refused(format!("this host knows no name for user {uid}")))
 }
 
@@ -242,11 +244,11 @@ fn user_part(request: &SetupRequest, kind: WatchdogKind) -> Result<Vec<SetupStep
         items.push(crontab::item(settings));
     } else if request.mode == SetupMode::Apply && crontab::has_lines(settings) {
         // Another kind took over: two watchdogs are one too many.
-        let mut steps = go(vec![crontab::item(settings)], SetupMode::Remove)?;
-        steps.extend(go(items, request.mode)?);
+        let mut steps = go(&[crontab::item(settings)], SetupMode::Remove)?;
+        steps.extend(go(&items, request.mode)?);
         return Ok(steps);
     }
-    go(items, request.mode)
+    go(&items, request.mode)
 }
 
 #[cfg(test)]

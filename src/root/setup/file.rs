@@ -13,6 +13,9 @@ use rollback_deploy_core::model::Failure;
 
 use super::Now;
 
+/// Looks at a file.
+type LookAt = fn(&Path) -> Result<(), Failure>;
+
 /// A file with its content and mode.
 #[derive(Debug, Clone)]
 pub struct OwnedFile {
@@ -21,7 +24,7 @@ pub struct OwnedFile {
     content: Vec<u8>,
     mode: u32,
     /// Looks at the complete file before it gets its name.
-    check: Option<fn(&Path) -> Result<(), Failure>>,
+    check: Option<LookAt>,
 }
 
 impl OwnedFile {
@@ -33,7 +36,7 @@ impl OwnedFile {
 
     /// Has the file looked at before it gets its name.
     #[must_use]
-    pub fn checked(mut self, check: fn(&Path) -> Result<(), Failure>) -> Self {
+    pub fn checked(mut self, check: LookAt) -> Self {
         self.check = Some(check);
         self
     }

@@ -64,7 +64,7 @@ pub(super) fn from_stdin() -> Result<String, Failure> {
 /// # Errors
 /// A part could not be made as it should be; what was made before it stays, and doing it again goes on from there.
 pub fn run(order: &Order) -> Result<Vec<SetupStep>, Failure> {
-    go(items(order)?, order.mode)
+    go(&items(order)?, order.mode)
 }
 
 /// What root would do, as an ordinary user sees it: sudoers files cannot be read, so the caller proves them.
@@ -72,8 +72,8 @@ pub fn run(order: &Order) -> Result<Vec<SetupStep>, Failure> {
 /// # Errors
 /// The order is not valid.
 pub fn look(order: &Order) -> Result<Vec<SetupStep>, Failure> {
-    let items = items(order)?.into_iter().filter(|item| !item.hidden).collect();
-    go(items, if order.mode == SetupMode::Plan { SetupMode::Plan } else { SetupMode::Check })
+    let items: Vec<_> = items(order)?.into_iter().filter(|item| !item.hidden).collect();
+    go(&items, if order.mode == SetupMode::Plan { SetupMode::Plan } else { SetupMode::Check })
 }
 
 /// The program that runs now.
@@ -96,7 +96,7 @@ fn items(order: &Order) -> Result<Vec<Item>, Failure> {
     let policy = Policy::for_settings(&order.settings, &order.user, Some(digest));
     items.push(program::item(bytes, order.settings.app.clone()));
     items.push(Item::file(
-        format!("the policy: units {}", policy.units.iter().cloned().collect::<Vec<_>>().join(", ")),
+        &format!("the policy: units {}", policy.units.iter().cloned().collect::<Vec<_>>().join(", ")),
         OwnedFile::new(Policy::path(&policy.app), policy.to_text().into_bytes(), 0o644),
     ));
     if order.user != "root" {

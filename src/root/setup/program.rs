@@ -11,7 +11,7 @@ use crate::root::{POLICIES, PROGRAM};
 
 pub(super) fn item(bytes: Vec<u8>, app: AppName) -> Item {
     let file = OwnedFile::new(PROGRAM.into(), bytes, 0o755);
-    let mut item = Item::file("the program that acts as root".to_owned(), file.clone());
+    let mut item = Item::file("the program that acts as root", file.clone());
     // The last app to go takes the program along; its policy goes before it.
     let look = std::mem::replace(&mut item.now, Box::new(move || file.now()));
     item.unmake = item.unmake.map(|remove| -> super::item::Do {

@@ -66,7 +66,7 @@ pub(super) fn items(settings: &Settings, user: &str) -> Result<Vec<Item>, Failur
     let app = &settings.app;
     let file = |suffix: &str, what: &str, text: String| {
         let path = PathBuf::from(FOLDER).join(name(app, suffix));
-        Item::file(format!("the watchdog: {what}"), OwnedFile::new(path, text.into_bytes(), 0o644))
+        Item::file(&format!("the watchdog: {what}"), OwnedFile::new(path, text.into_bytes(), 0o644))
     };
     let service = file("service", &format!("runs as {user}"), service_unit(settings, user));
     Ok(vec![
