@@ -47,7 +47,17 @@ pub(super) fn prove(cx: &ServiceCx<'_>, service: &Service) -> CheckResult {
 }
 
 fn by_unit(cx: &ServiceCx<'_>, unit: &UnitName) -> Proof {
-    let read = || cx.privileged.processes(unit);
+    let read = || {
+        let all = cx.privileged.processes(unit)?;
+        // Nothing seen and not everything readable (root without its capability to look, in a container): not "nothing".
+        let silent = |process: &ProcessInfo| process.runs_from.is_empty() && process.uses.is_empty();
+        match all.iter().find(|process| process.unreadable) {
+            Some(process) if all.iter().all(silent) => {
+                Err(Failure::failed(format!("process {} does not let even root look", process.pid)))
+            }
+            _ => Ok(all),
+        }
+    };
     let unread = match by_processes(cx, &read) {
         Ok(Some(found)) => return found,
         Ok(None) => "none of its processes has a folder, program or file in a release".to_owned(),

@@ -183,38 +183,34 @@ fn nothing_open(settings: &Settings) -> Result<(), Failure> {
 }
 
 fn root_part(order: &Order, rights: Rights) -> Result<Vec<SetupStep>, Failure> {
-    let changes = matches!(order.mode, SetupMode::Apply | SetupMode::Remove);
-    match rights {
-        Rights::Root => by_root::run(order),
-        Rights::FullSudo => through_sudo(order),
-        Rights::Plain => {
-            let mut steps = by_root::look(order)?;
-            if Order::root_face(&order.settings) || order.watchdog {
-                let what = format!("sudo: {} may have the root face act for {}", order.user, order.settings.app);
-                let done = Privileged::new(&order.settings).permitted(&Verb::DaemonReload).is_ok();
-                steps.push(SetupStep { what, done, changed: false });
-            }
-            let missing: Vec<_> = steps.iter().filter(|step| !step.done).map(|step| step.what.as_str()).collect();
-            if !changes || missing.is_empty() && order.mode == SetupMode::Apply {
-                return Ok(steps);
-            }
-            if order.mode == SetupMode::Apply
-                && launcher::own_folder(order)?
-                && by_root::look(order)?.iter().all(|step| step.done)
-            {
-                return Ok(steps);
-            }
-            if order.mode == SetupMode::Remove
-                && !Order::root_face(&order.settings)
-                && crate::root::setup::installed_program().is_none()
-            {
-                return Ok(Vec::new());
-            }
-            Err(Failure::refused("set-up needs root once, and this user may not use sudo without a password")
-                .because(missing.join("\n"))
-                .hint("Run rollback-deploy setup on this host as a user who may use sudo."))
-        }
+    match (rights, order.mode) {
+        (Rights::Root, _) => by_root::run(order),
+        (Rights::FullSudo, _) => through_sudo(order),
+        (Rights::Plain, SetupMode::Remove) if !by_root::anything_there(&order.settings.app) => Ok(Vec::new()),
+        (Rights::Plain, SetupMode::Remove) => Err(needs_root()),
+        (Rights::Plain, mode) => as_user(order, mode == SetupMode::Apply),
     }
+}
+
+/// Root's part, by somebody who is not root: the app's own folder can be had, the rest has to stand.
+fn as_user(order: &Order, apply: bool) -> Result<Vec<SetupStep>, Failure> {
+    let made = apply && !order.settings.root.as_path().exists() && launcher::own_folder(order)?;
+    let mut steps = by_root::look(order)?;
+    if let Some(folder) = steps.first_mut() {
+        folder.changed = made;
+    }
+    if Order::root_face(&order.settings) || order.watchdog {
+        let what = format!("sudo: {} may have the root face act for {}", order.user, order.settings.app);
+        let done = Privileged::new(&order.settings).permitted(&Verb::DaemonReload).is_ok();
+        steps.push(SetupStep { what, done, changed: false });
+    }
+    let missing: Vec<_> = steps.iter().filter(|step| !step.done).map(|step| step.what.clone()).collect();
+    if apply && !missing.is_empty() { Err(needs_root().because(missing.join("\n"))) } else { Ok(steps) }
+}
+
+fn needs_root() -> Failure {
+    Failure::refused("set-up needs root once, and this user may not use sudo without a password")
+        .hint("Run rollback-deploy setup on this host as a user who may use sudo.")
 }
 
 /// Root's part, by this very program: afterwards the root-owned copy acts.

@@ -41,6 +41,12 @@ impl OwnedFile {
         self
     }
 
+    /// Whether a program of root's lies there that nobody else can change.
+    pub(super) fn is_roots_program(path: &Path) -> bool {
+        fs::symlink_metadata(path)
+            .is_ok_and(|meta| meta.is_file() && meta.uid() == owner() && meta.mode() & 0o7777 == 0o755)
+    }
+
     pub(super) fn now(&self) -> Result<Now, Failure> {
         let meta = match fs::symlink_metadata(&self.path) {
             Ok(meta) => meta,

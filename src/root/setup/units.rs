@@ -77,6 +77,11 @@ pub(super) fn items(settings: &Settings, user: &str) -> Result<Vec<Item>, Failur
     ])
 }
 
+/// Whether a unit file of ours for this app is left.
+pub(super) fn any_there(app: &AppName) -> bool {
+    ["service", "path", "timer"].iter().any(|suffix| PathBuf::from(FOLDER).join(name(app, suffix)).exists())
+}
+
 /// That systemd has read the units and looks out.
 fn running(app: &AppName) -> Item {
     let [path, timer, service] = ["path", "timer", "service"].map(|suffix| name(app, suffix));

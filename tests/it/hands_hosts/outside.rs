@@ -15,7 +15,7 @@ impl Drop for Host {
 impl Host {
     fn start() -> Self {
         let name = format!("rd-hands-{}", std::process::id());
-        let args = "run -d --cap-add SYS_ADMIN --cap-add NET_ADMIN --security-opt seccomp=unconfined --tmpfs /run \
+        let args = "run -d --network none --cap-add SYS_ADMIN --cap-add NET_ADMIN --cap-add SYS_PTRACE --security-opt seccomp=unconfined --tmpfs /run \
             --tmpfs /run/lock -v /sys/fs/cgroup:/sys/fs/cgroup:rw --cgroupns=host --name";
         let mut command = Command::new("docker");
         command.args(args.split_whitespace()).args([&name, "rdhost:bookworm", "/lib/systemd/systemd"]);
