@@ -9,7 +9,6 @@
     clippy::disallowed_methods,
     reason = "a test on a throw-away host"
 )]
-#![expect(clippy::expect_used, reason = "a test says what it expected")]
 
 use std::process::ExitCode;
 

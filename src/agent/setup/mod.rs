@@ -17,6 +17,8 @@ use crate::root::{Policy, SETUP, Verb};
 mod crontab;
 mod launcher;
 
+use crontab::Crontab;
+
 /// How long root's part may take.
 const LIMIT: Seconds = Seconds(180);
 
@@ -79,28 +81,31 @@ fn possible_with(rights: Rights) -> Vec<WatchdogKind> {
 /// The watchdog that is there, or else the strongest that set-up can make; and whether the host is set up.
 #[must_use]
 pub fn detect(settings: &Settings) -> (Option<WatchdogKind>, SetupState) {
+    let root = rustix::process::geteuid().is_root();
+    let face_stands = root || !Order::root_face(settings) || face_stands(settings);
+    let standing = deploy_user(settings).ok().and_then(|user| standing(settings, &user));
+    if standing.is_some() && face_stands {
+        return (standing, SetupState::Done);
+    }
+    // Only now: sudo tells its administrator of each attempt that it refuses.
     let rights = rights();
-    let standing = standing(settings);
     let kinds = possible_with(rights);
-    let kind = standing.or_else(|| kinds.first().copied());
-    let face = Order::root_face(settings);
-    let face_stands = !face || rights == Rights::Root || face_stands(settings);
-    let state = match standing {
-        Some(_) if face_stands => SetupState::Done,
-        None if face_stands && kinds == [WatchdogKind::Detached] => SetupState::NotNeeded,
-        _ if rights != Rights::Plain || face_stands => SetupState::Possible,
-        _ => SetupState::NeedsRoot,
+    let state = if face_stands && kinds == [WatchdogKind::Detached] {
+        SetupState::NotNeeded
+    } else if rights != Rights::Plain || face_stands {
+        SetupState::Possible
+    } else {
+        SetupState::NeedsRoot
     };
-    (kind, state)
+    (standing.or_else(|| kinds.first().copied()), state)
 }
 
 /// The watchdog that stands for this app.
-fn standing(settings: &Settings) -> Option<WatchdogKind> {
-    let user = deploy_user(settings).ok()?;
-    if by_root::watchdog_stands(settings, &user) {
+fn standing(settings: &Settings, user: &str) -> Option<WatchdogKind> {
+    if by_root::watchdog_stands(settings, user) {
         Some(WatchdogKind::Systemd)
     } else {
-        crontab::stands(settings).then_some(WatchdogKind::Crontab)
+        Crontab::of(user).stands(settings).then_some(WatchdogKind::Crontab)
     }
 }
 
@@ -120,44 +125,59 @@ pub fn ensure(settings: &Settings, watchdog: Option<WatchdogKind>) -> Result<Vec
     setup(&SetupRequest { mode: SetupMode::Apply, settings: settings.clone(), watchdog })
 }
 
-/// Goes through the parts of a set-up as far as the request says.
+/// Goes through the parts of a set-up as far as the request says, for the user that runs it.
 ///
 /// # Errors
 /// A part could not be had; what was made before it stays.
 pub fn setup(request: &SetupRequest) -> Result<Vec<SetupStep>, Failure> {
+    setup_for(request, None)
+}
+
+/// The same, for the user who deploys: root may set a host up for somebody else.
+///
+/// # Errors
+/// As [`setup`].
+pub fn setup_for(request: &SetupRequest, user: Option<&str>) -> Result<Vec<SetupStep>, Failure> {
     let settings = &request.settings;
     let rights = rights();
+    let own = deploy_user(settings)?;
+    let user = match user {
+        Some(user) if user != own && rights != Rights::Root => {
+            return Err(Failure::refused("only root can set a host up for another user").hint("Use sudo."));
+        }
+        user => user.unwrap_or(&own),
+    };
     let removing = request.mode == SetupMode::Remove;
     if removing {
         nothing_open(settings)?;
     }
-    let kind = wanted(request, rights)?;
+    let kind = wanted(request, rights, user)?;
     let order = Order {
         mode: request.mode,
         settings: settings.clone(),
-        user: deploy_user(settings)?,
+        user: user.to_owned(),
         watchdog: kind == WatchdogKind::Systemd || removing && systemctl().is_ok(),
     };
-    let user_part = || user_part(request, kind);
     if removing {
-        return Ok([user_part()?, root_part(&order, rights)?].concat());
+        return Ok([user_part(request, kind, user)?, root_part(&order, rights)?].concat());
     }
     let mut steps = root_part(&order, rights)?;
-    steps.extend(user_part()?);
+    steps.extend(user_part(request, kind, user)?);
     if kind == WatchdogKind::Detached {
-        steps.push(SetupStep {
-            what: format!("the watchdog: nothing to set up ({})", kind.promise()),
-            done: true,
-            changed: false,
-        });
+        let what = format!("the watchdog: nothing to set up ({})", kind.promise());
+        steps.push(SetupStep { what, done: true, changed: false });
     }
     Ok(steps)
 }
 
-fn wanted(request: &SetupRequest, rights: Rights) -> Result<WatchdogKind, Failure> {
-    let standing = || standing(&request.settings);
+fn wanted(request: &SetupRequest, rights: Rights, user: &str) -> Result<WatchdogKind, Failure> {
+    let standing = || standing(&request.settings, user);
     let kinds = possible_with(rights);
+    let foreign = rights == Rights::Root && user != "root";
     match request.watchdog {
+        Some(WatchdogKind::Crontab) if request.mode == SetupMode::Apply && foreign => {
+            Err(Failure::refused(format!("the crontab is {user}'s own")).hint(format!("Run setup as {user}.")))
+        }
         Some(kind) if request.mode == SetupMode::Apply && !kinds.contains(&kind) && standing() != Some(kind) => {
             let names: Vec<_> = kinds.iter().map(|kind| kind.word()).collect();
             Err(Failure::refused(format!("the watchdog {} cannot be set up here by this user", kind.word()))
@@ -165,7 +185,10 @@ fn wanted(request: &SetupRequest, rights: Rights) -> Result<WatchdogKind, Failur
                 .hint("systemd needs sudo once; crontab needs a running cron."))
         }
         Some(kind) => Ok(kind),
-        None => Ok(standing().or_else(|| kinds.first().copied()).unwrap_or(WatchdogKind::Detached)),
+        None => {
+            let fits = |kind: &&WatchdogKind| !foreign || **kind != WatchdogKind::Crontab;
+            Ok(standing().or_else(|| kinds.iter().find(fits).copied()).unwrap_or(WatchdogKind::Detached))
+        }
     }
 }
 
@@ -185,7 +208,15 @@ fn nothing_open(settings: &Settings) -> Result<(), Failure> {
 fn root_part(order: &Order, rights: Rights) -> Result<Vec<SetupStep>, Failure> {
     match (rights, order.mode) {
         (Rights::Root, _) => by_root::run(order),
-        (Rights::FullSudo, _) => through_sudo(order),
+        (Rights::FullSudo, how_far) => {
+            // In a folder of his own the user makes it himself: root does not go there.
+            let made = how_far == SetupMode::Apply && launcher::own_folder(order)?;
+            let mut steps = through_sudo(order)?;
+            if let Some(folder) = steps.first_mut() {
+                folder.changed |= made;
+            }
+            Ok(steps)
+        }
         (Rights::Plain, SetupMode::Remove) if !by_root::anything_there(&order.settings.app) => Ok(Vec::new()),
         (Rights::Plain, SetupMode::Remove) => Err(needs_root()),
         (Rights::Plain, mode) => as_user(order, mode == SetupMode::Apply),
@@ -194,7 +225,7 @@ fn root_part(order: &Order, rights: Rights) -> Result<Vec<SetupStep>, Failure> {
 
 /// Root's part, by somebody who is not root: the app's own folder can be had, the rest has to stand.
 fn as_user(order: &Order, apply: bool) -> Result<Vec<SetupStep>, Failure> {
-    let made = apply && !order.settings.root.as_path().exists() && launcher::own_folder(order)?;
+    let made = apply && launcher::own_folder(order)?;
     let mut steps = by_root::look(order)?;
     if let Some(folder) = steps.first_mut() {
         folder.changed = made;
@@ -232,19 +263,21 @@ fn through_sudo(order: &Order) -> Result<Vec<SetupStep>, Failure> {
 }
 
 /// What needs no root: the crontab and the program that it calls.
-fn user_part(request: &SetupRequest, kind: WatchdogKind) -> Result<Vec<SetupStep>, Failure> {
+fn user_part(request: &SetupRequest, kind: WatchdogKind, user: &str) -> Result<Vec<SetupStep>, Failure> {
     let settings = &request.settings;
-    let mut items = Vec::new();
-    if kind == WatchdogKind::Crontab || request.mode == SetupMode::Remove && crontab::has_lines(settings) {
-        items.push(launcher::item(settings)?);
-        items.push(crontab::item(settings));
-    } else if request.mode == SetupMode::Apply && crontab::has_lines(settings) {
+    let crontab = Crontab::of(user);
+    let lines = || crontab.item(settings);
+    match request.mode {
+        SetupMode::Remove if crontab.has_lines(settings) => {
+            go(&[launcher::item(settings)?, lines()], SetupMode::Remove)
+        }
         // Another kind took over: two watchdogs are one too many.
-        let mut steps = go(&[crontab::item(settings)], SetupMode::Remove)?;
-        steps.extend(go(&items, request.mode)?);
-        return Ok(steps);
+        SetupMode::Apply if kind != WatchdogKind::Crontab && crontab.has_lines(settings) => {
+            go(&[lines()], SetupMode::Remove)
+        }
+        mode if kind == WatchdogKind::Crontab => go(&[launcher::item(settings)?, lines()], mode),
+        _ => Ok(Vec::new()),
     }
-    go(&items, request.mode)
 }
 
 #[cfg(test)]

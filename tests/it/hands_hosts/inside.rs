@@ -40,6 +40,7 @@ pub(super) fn play(scene: &str) {
 /// What the units start: says who it is, leaves a process behind, and ends.
 pub(super) fn watchdog(root: &str) {
     let state = Path::new(root).join(".rollback-deploy");
+    #[expect(clippy::zombie_processes, reason = "it has to outlive us")]
     let child = std::process::Command::new("/bin/sleep").arg("300").spawn().unwrap();
     fs::write(Path::new(root).join("shared/child"), child.id().to_string()).unwrap();
     if !state.join("pending").exists() {
@@ -77,8 +78,17 @@ fn settings(units: &[(&str, Restart)]) -> Settings {
 }
 
 fn all() -> Settings {
-    let names = ["web", "plain", "sock", "boxed", "masked", "gentle"];
+    let names = ["web", "plain", "sock", "boxed", "masked", "gentle", "loop"];
     settings(&names.map(|name| (name, Restart::Restart)))
+}
+
+/// A second app on the same host, in the user's own folder, with every letter that an app's name can have.
+fn second() -> Settings {
+    let mut second = settings(&[("plain", Restart::Restart)]);
+    second.app = "No.tes+x_1-".parse().unwrap();
+    second.root = AbsPath::new("/home/deploy/50% of apps/notes").unwrap();
+    second.link = AbsPath::new("/home/deploy/50% of apps/notes/current").unwrap();
+    second
 }
 
 fn request(mode: SetupMode, watchdog: Option<WatchdogKind>) -> SetupRequest {
@@ -108,6 +118,10 @@ fn set_up() {
     assert!(again.iter().all(|step| step.done && !step.changed), "{again:#?}");
     assert_eq!(detect(&settings), (Some(WatchdogKind::Systemd), SetupState::Done));
     assert_eq!(fs::metadata(ROOT).unwrap().mode() & 0o7777, 0o755);
+
+    let second = second();
+    assert!(ensure(&second, None).unwrap().iter().all(|step| step.done));
+    assert_eq!(detect(&second), (Some(WatchdogKind::Systemd), SetupState::Done));
 }
 
 fn limits() {
@@ -122,6 +136,10 @@ fn limits() {
         assert_eq!(refused.kind, Kind::Refused { lift: None }, "{name}: {refused:?}");
         assert!(privileged.call(&Verb::Stop(unit(name))).is_err(), "{name}");
     }
+    let other = Privileged::new(&second());
+    other.permitted(&Verb::Restart(unit("plain"))).unwrap();
+    assert!(other.permitted(&Verb::Restart(unit("web"))).is_err(), "one app's unit is not another's");
+    assert_eq!(detect(&second()), (Some(WatchdogKind::Systemd), SetupState::Done));
     let sudo = |script: &str| {
         let program = "/usr/local/lib/rollback-deploy/rollback-deploy";
         let argv: Vec<&str> = ["-n", program].into_iter().chain(script.split(' ')).collect();
@@ -227,6 +245,15 @@ fn activate_and_prove() {
         assert_eq!(one(&prove(cx)), (Verdict::Fail, "weak"));
         stop(cx).unwrap();
         assert_eq!(one(&prove(cx)).0, Verdict::Fail);
+    });
+    // A crash loop without an end is active again and again: neither started nor proven.
+    let looping = settings(&[("loop", Restart::Restart)]);
+    let since = switch("v3", "echo no database; sleep 0.3; exit 1\n");
+    with(&looping, "v3", &since, |cx| {
+        if activate(cx).is_ok() {
+            assert_eq!(one(&prove(cx)).0, Verdict::Fail);
+        }
+        stop(cx).unwrap();
     });
     // A reload that keeps the old folder is found out.
     let gentle = settings(&[("gentle", Restart::Reload)]);
@@ -346,6 +373,12 @@ fn watchdog_by_systemd() {
     // What it started lives on.
     let child = fs::read_to_string(Path::new(ROOT).join("shared/child")).unwrap();
     std::thread::sleep(Duration::from_secs(2));
+    let second = second();
+    let state = second.root.as_path().join(".rollback-deploy");
+    fs::create_dir_all(&state).unwrap();
+    fs::create_dir_all(second.root.as_path().join("shared")).unwrap();
+    fs::write(state.join("pending"), "").unwrap();
+    until("the second app's watchdog ran", || second.root.as_path().join("shared/watchdog").exists());
     let line = fs::read(format!("/proc/{child}/cmdline")).unwrap();
     assert!(line.starts_with(b"/bin/sleep"));
 }
@@ -379,6 +412,11 @@ fn crontab() {
 }
 
 fn remove() {
+    let mut second = request(SetupMode::Remove, None);
+    second.settings = self::second();
+    let removed = setup(&second).unwrap();
+    assert!(removed.iter().all(|step| step.done), "{removed:#?}");
+    assert!(Path::new("/usr/local/lib/rollback-deploy/rollback-deploy").exists(), "the first app needs it");
     let removed = setup(&request(SetupMode::Remove, None)).unwrap();
     assert!(removed.iter().all(|step| step.done), "{removed:#?}");
     for path in [
