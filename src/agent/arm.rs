@@ -29,7 +29,7 @@ fn armed(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
         Err(answer) => return Ok(answer),
     };
     let settings = store::story(cx.state, &txn.release)?.settings;
-    let kind = setup::standing(&settings).unwrap_or(WatchdogKind::Detached);
+    let kind = setup::installed(&settings).unwrap_or(WatchdogKind::Detached);
     if kind == WatchdogKind::Detached {
         watchdog::detach(cx)?;
     }

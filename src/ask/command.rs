@@ -7,13 +7,14 @@ use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rollback_deploy_core::model::{Foreign, Seconds};
+use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::clock::Deadline;
@@ -185,6 +186,9 @@ pub fn home() -> OsString {
 pub fn run(spec: &Spec<'_>, line: &mut dyn FnMut(&str), cancelled: &dyn Fn() -> bool) -> io::Result<Ended> {
     let (mut child, mut source, errors) = start(spec)?;
     let pid = Pid::from_child(&child);
+    // Wakes us at once when the program ends; a kernel before 5.3 has none, and we look every tick.
+    let end_of_it = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok();
+    let wake = end_of_it.as_ref().map(AsFd::as_fd);
     let mut lines = Lines::default();
     let deadline = Deadline::after(spec.timeout);
     let mut ended = Ended {
@@ -196,11 +200,15 @@ pub fn run(spec: &Spec<'_>, line: &mut dyn FnMut(&str), cancelled: &dyn Fn() -> 
         whole: Vec::new(),
     };
     while !is_over(pid) {
-        source.take(TICK, &mut lines, line);
+        source.take(wake, &mut lines, line);
+        if is_over(pid) {
+            // It ended in time, even if just so.
+            break;
+        }
         ended.cancelled = cancelled();
         ended.timed_out = !ended.cancelled && deadline.passed();
         if ended.cancelled || ended.timed_out {
-            end(spec.end, pid, &mut || source.take(TICK, &mut lines, line));
+            end(spec.end, pid, &mut || source.take(wake, &mut lines, line));
             break;
         }
     }
@@ -306,13 +314,17 @@ enum Source {
 }
 
 impl Source {
-    /// Takes what has come, waiting at most `time` for it.
-    fn take(&mut self, time: Duration, lines: &mut Lines, line: &mut dyn FnMut(&str)) {
-        let Self::Pipe(slot) = self else { return std::thread::sleep(time) };
-        let Some(pipe) = slot else { return std::thread::sleep(time) };
-        let wait = rustix::time::Timespec { tv_sec: 0, tv_nsec: i64::from(time.subsec_nanos()) };
-        let mut fds = [rustix::event::PollFd::from_borrowed_fd(pipe.as_fd(), rustix::event::PollFlags::IN)];
-        let _interrupted = rustix::event::poll(&mut fds, Some(&wait));
+    /// Takes what has come, waiting a tick for it or for the end of the program.
+    fn take(&mut self, wake: Option<BorrowedFd<'_>>, lines: &mut Lines, line: &mut dyn FnMut(&str)) {
+        let pipe = match self {
+            Self::Pipe(slot) => slot.as_ref().map(AsFd::as_fd),
+            Self::File(_) => None,
+        };
+        let fds = pipe.into_iter().chain(wake);
+        let mut fds: Vec<_> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+        let tick = rustix::time::Timespec { tv_sec: 0, tv_nsec: i64::from(TICK.subsec_nanos()) };
+        let _interrupted = rustix::event::poll(&mut fds, Some(&tick));
+        let Self::Pipe(slot) = self else { return };
         // Bounded: a program that prints without end must not keep us from its time limit.
         for _ in 0..16 {
             if !read_some(slot, lines, line) {

@@ -50,7 +50,7 @@ fn count(text: &str, patterns: &[String], at_most: u32, span: &str) -> Seen {
     let errors: Vec<&str> = text.lines().filter(is_error).collect();
     let mut saw = format!("{} error lines of {all} {span}", errors.len());
     if let Some(last) = errors.last() {
-        saw.push_str(&format!(", the last: {}", beginning(last, 200)));
+        saw = format!("{saw}, the last: {}", beginning(last, 200));
     }
     Seen::when(errors.len() <= at_most as usize, saw)
 }

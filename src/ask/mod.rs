@@ -84,7 +84,7 @@ pub fn ask(check: &Check, place: &Place<'_>, cancelled: &dyn Fn() -> bool) -> Ch
         tries += 1;
         let seen = once(&check.question, place, cancelled);
         if seen.verdict == Verdict::Pass || !can_change(&check.question) {
-            return result(&check.question, seen, tries, start);
+            return result(&check.question, &seen, tries, start);
         }
         let last = deadline.passed();
         if last || !clock::wait(pause.min(deadline.left()), cancelled) {
@@ -92,7 +92,7 @@ pub fn ask(check: &Check, place: &Place<'_>, cancelled: &dyn Fn() -> bool) -> Ch
             if !last {
                 seen = Seen { verdict: Verdict::Error, saw: format!("cancelled before it passed; last: {}", seen.saw) };
             }
-            return result(&check.question, seen, tries, start);
+            return result(&check.question, &seen, tries, start);
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
@@ -112,7 +112,7 @@ pub async fn ask_outside(check: &Check, version: &str) -> CheckResult {
             other => Seen::error(format!("a check of kind {} can only be asked on the host", other.word())),
         };
         if seen.verdict == Verdict::Pass || deadline.passed() {
-            return result(&check.question, seen, tries, start);
+            return result(&check.question, &seen, tries, start);
         }
         tokio::time::sleep(pause.min(deadline.left())).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -161,7 +161,7 @@ fn waited_for(question: impl Future<Output = Seen>, cancelled: &dyn Fn() -> bool
     seen
 }
 
-fn result(question: &Question, seen: Seen, tries: u32, start: Duration) -> CheckResult {
+fn result(question: &Question, seen: &Seen, tries: u32, start: Duration) -> CheckResult {
     let again = if seen.verdict != Verdict::Pass && tries > 1 { format!(" ({tries} tries)") } else { String::new() };
     CheckResult {
         word: question.word().to_owned(),

@@ -201,8 +201,8 @@ mod tests {
             .spawn()
             .unwrap();
         // The line says that it is where it should be.
-        let mut line = [0; 1];
-        io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut line).unwrap();
+        let mut ready = [0; 1];
+        io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut ready).unwrap();
 
         let found = below(&link).unwrap();
         assert_eq!(found.len(), 1, "{found:?}");

@@ -130,13 +130,13 @@ impl UnitState {
         }
         let mut words = format!("{} ({})", self.get("ActiveState"), self.get("SubState"));
         if let Some(pid) = self.main_pid() {
-            words.push_str(&format!(", main process {pid}"));
+            words = format!("{words}, main process {pid}");
         }
         if !matches!(self.get("Result"), "" | "success") {
-            words.push_str(&format!(", result {}, exit status {}", self.get("Result"), self.get("ExecMainStatus")));
+            words = format!("{words}, result {}, exit status {}", self.get("Result"), self.get("ExecMainStatus"));
         }
         if self.number("NRestarts").unwrap_or(0) > 0 {
-            words.push_str(&format!(", {} restarts", self.get("NRestarts")));
+            words = format!("{words}, {} restarts", self.get("NRestarts"));
         }
         words
     }

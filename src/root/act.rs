@@ -89,16 +89,25 @@ fn log(unit: &str, lines: u32, since_us: Option<u64>, after: Option<&str>) -> Re
     let lines = format!("--lines={lines}");
     let since = since_us.map(|us| format!("--since=@{}", us / 1_000_000));
     let after = after.map(|cursor| format!("--after-cursor={cursor}"));
-    let mut argv = vec![journalctl, "--no-pager", "--quiet", "--output=short-unix", "--show-cursor", &unit, &lines];
+    let mut argv = vec![journalctl, "--no-pager", "--output=short-unix", "--show-cursor", &unit, &lines];
     argv.extend(since.as_deref());
     argv.extend(after.as_deref());
-    let text = plain(&argv)?;
+    let ended = call(&argv)?;
+    let text = String::from_utf8_lossy(&ended.whole);
+    // No line at all is an exit code of 1, and said; no journal at all is said elsewhere, and is no silence.
+    let no_line = ended.code == Some(1) && text.lines().any(|line| line == "-- No entries --");
+    if !(ended.ok() || no_line) || ended.tail.expose().contains("No journal files") {
+        return Err(Failure::failed(format!("journalctl {}", ended.words())).because(ended.tail));
+    }
     // journalctl takes whole seconds: what was logged before, within the same second, is left out here.
     let is_before = |line: &str| match (since_us, stamp_us(line)) {
         (Some(since), Some(stamp)) => stamp < since,
         _ => false,
     };
-    Ok(text.lines().skip_while(|line| is_before(line)).fold(String::new(), |text, line| text + line + "\n"))
+    // Lines of journalctl's own, about boots and ranges, are nobody's log.
+    let own = |line: &&str| line.starts_with("-- ") && !line.starts_with("-- cursor: ");
+    let lines = text.lines().filter(|line| !own(line)).skip_while(|line| is_before(line));
+    Ok(lines.fold(String::new(), |text, line| text + line + "\n"))
 }
 
 /// The time stamp of a line in the form `1700000000.123456 host …`, in microseconds.

@@ -28,6 +28,7 @@ pub const PROGRAM: &str = "/usr/local/lib/rollback-deploy/rollback-deploy";
 pub const SETUP: &str = "--setup";
 
 /// The entry: what follows `root` on the command line.
+#[must_use]
 pub fn main(args: &[OsString]) -> ExitCode {
     let answer = run(args);
     match answer {

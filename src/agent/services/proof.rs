@@ -13,6 +13,8 @@ use crate::ask::{self, Hands, Place, ProcessInfo, processes};
 
 /// A forking app needs a moment until its processes are what they will be.
 const SETTLING: Duration = Duration::from_secs(5);
+/// Processes that say nothing for so long will not speak up later.
+const SILENCE: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(250);
 
 const PROCESSES: &str = "processes";
@@ -47,7 +49,17 @@ pub(super) fn prove(cx: &ServiceCx<'_>, service: &Service) -> CheckResult {
 }
 
 fn by_unit(cx: &ServiceCx<'_>, unit: &UnitName) -> Proof {
-    let read = || cx.privileged.processes(unit);
+    let read = || {
+        let all = cx.privileged.processes(unit)?;
+        // Nothing seen and not everything readable (root without its capability to look, in a container): not "nothing".
+        let silent = |process: &ProcessInfo| process.runs_from.is_empty() && process.uses.is_empty();
+        match all.iter().find(|process| process.unreadable) {
+            Some(process) if all.iter().all(silent) => {
+                Err(Failure::failed(format!("process {} does not let even root look", process.pid)))
+            }
+            _ => Ok(all),
+        }
+    };
     let unread = match by_processes(cx, &read) {
         Ok(Some(found)) => return found,
         Ok(None) => "none of its processes has a folder, program or file in a release".to_owned(),
@@ -88,14 +100,23 @@ fn by_processes(
     read: &dyn Fn() -> Result<Vec<ProcessInfo>, Failure>,
 ) -> Result<Option<Proof>, Failure> {
     let release = cx.release_dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let deadline = Deadline::after_duration(SETTLING);
+    let (deadline, silence) = (Deadline::after_duration(SETTLING), Deadline::after_duration(SILENCE));
     let mut last: Option<Option<(Verdict, String)>> = None;
     loop {
         let now = judge(&read()?, release);
         let stands = last.as_ref() == Some(&now);
-        let passed = now.as_ref().is_some_and(|(verdict, _)| *verdict == Verdict::Pass);
-        if stands && passed || deadline.passed() || !clock::wait(TICK, cx.cancelled) {
-            return Ok(now.map(|(verdict, saw)| proof(verdict, saw, PROCESSES)));
+        let enough = match &now {
+            Some((Verdict::Pass, _)) => stands,
+            Some(_) => false,
+            None => stands && silence.passed(),
+        };
+        if enough || deadline.passed() || !clock::wait(TICK, cx.cancelled) {
+            return Ok(now.map(|(verdict, saw)| {
+                // The process is part of what was seen: one that is another at each look is a crash loop.
+                let fleeting = verdict == Verdict::Pass && !stands;
+                let saw = if fleeting { format!("{saw}, but not for long enough to be sure") } else { saw };
+                proof(if fleeting { Verdict::Fail } else { verdict }, saw, PROCESSES)
+            }));
         }
         last = Some(now);
     }
@@ -151,8 +172,13 @@ fn by_start(cx: &ServiceCx<'_>, unit: &UnitName, why: &str) -> Proof {
     let Some(switched) = cx.switched else {
         return proof(Verdict::Error, format!("{why}; and the moment of the switch is not known"), WEAK);
     };
-    let state = match UnitState::of(unit) {
-        Ok(state) => state,
+    let looks = UnitState::of(unit).and_then(|first| {
+        // A crash loop is active for a moment again and again.
+        let _waited = clock::wait(Duration::from_secs(1), cx.cancelled);
+        Ok((first, UnitState::of(unit)?))
+    });
+    let (first, state) = match looks {
+        Ok(looks) => looks,
         Err(failure) => return proof(Verdict::Error, format!("{why}; and {}", failure.what), WEAK),
     };
     let reloaded = state.number("StateChangeTimestampMonotonic").is_some_and(|at| at >= switched.monotonic_us);
@@ -161,6 +187,8 @@ fn by_start(cx: &ServiceCx<'_>, unit: &UnitName, why: &str) -> Proof {
     });
     if !state.is_active() {
         proof(Verdict::Fail, format!("it is {}", state.words()), WEAK)
+    } else if first.main_pid() != state.main_pid() {
+        proof(Verdict::Fail, "its main process does not stay the same for a second", WEAK)
     } else if systemd::started_since(&state, switched.monotonic()) {
         proof(Verdict::Pass, why, format!("{WEAK}: the unit was started after the switch"))
     } else if reload && reloaded {

@@ -148,9 +148,46 @@ fn without_systemd_units_are_an_obstacle_in_words() {
         return;
     }
     let mut settings = settings("/srv/app");
-    settings.services = vec![Service::Systemd { unit: "web".parse().unwrap(), how: Default::default() }];
+    settings.services =
+        vec![Service::Systemd { unit: "web".parse().unwrap(), how: rollback_deploy_core::model::Restart::default() }];
     let privileged = Privileged::new(&settings);
     let found = inspect(&settings, &privileged, rollback_deploy_core::model::facts::SetupState::Done);
     assert_eq!(found.len(), 1);
     assert!(found[0].what.contains("systemd does not run this host"));
+}
+
+#[test]
+fn where_processes_say_nothing_the_version_endpoint_speaks() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/version", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _request = std::io::Read::read(&mut stream, &mut [0; 4096]);
+            let _closed = std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nv1");
+        }
+    });
+    let mut world = World::new();
+    let yes = || "true".to_owned();
+    world.settings.services = vec![Service::Commands { name: "app".into(), start: yes(), stop: yes(), status: yes() }];
+    let proof = |world: &World, release: &str| {
+        let proof = world.with(release, |cx| prove(cx).remove(0));
+        (proof.verdict, proof.method.unwrap())
+    };
+    let weak = (Verdict::Pass, "weak: its status command says that it runs".to_owned());
+    assert_eq!(proof(&world, "v1"), weak);
+    world.settings.checks = vec![rollback_deploy_core::model::Check {
+        question: rollback_deploy_core::model::Question::Http(rollback_deploy_core::model::check::Http {
+            url,
+            status: 200,
+            header: std::collections::BTreeMap::new(),
+            text: Some("{version}".into()),
+            json: std::collections::BTreeMap::new(),
+            timeout: Seconds(5),
+        }),
+        within: Seconds(0),
+        from: rollback_deploy_core::model::CheckFrom::Host,
+    }];
+    assert_eq!(proof(&world, "v1"), (Verdict::Pass, "version endpoint".to_owned()));
+    assert_eq!(proof(&world, "v2"), (Verdict::Fail, "version endpoint".to_owned()));
 }

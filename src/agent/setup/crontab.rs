@@ -3,7 +3,7 @@
 use rollback_deploy_core::model::{Failure, Seconds, Settings};
 
 use super::launcher;
-use crate::ask::command::{Spec, take};
+use crate::ask::command::{Ended, Spec, take};
 use crate::ask::processes;
 use crate::ask::unit::program;
 use crate::root::setup::{Item, Now};
@@ -40,66 +40,82 @@ fn edited(text: &str, settings: &Settings, ours: &[String]) -> String {
 
 /// Whether a crontab can be had, and something runs what it says.
 pub(super) fn works() -> bool {
-    read().is_ok() && ["cron", "crond", "fcron", "busybox"].iter().any(|name| runs(name))
+    Crontab { user: None }.read().is_ok() && ["cron", "crond", "fcron"].iter().any(|name| runs(name))
 }
 
-/// Not the process of that name which only mentions it.
+/// Not a process that only mentions the name.
 fn runs(name: &str) -> bool {
     let Ok(all) = processes::all() else { return false };
     all.iter().any(|pid| std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim_end() == name))
 }
 
-fn read() -> Result<String, Failure> {
-    let program = program(&CRONTAB).ok_or_else(|| Failure::refused("this host has no crontab"))?;
-    let ended = take(&Spec::program([program, "-l"]).apart().within(Seconds(15)))
-        .map_err(|error| Failure::failed("crontab could not be started").because(error.to_string()))?;
-    // Having none is said with an error code, and differently by each cron; being forbidden is too.
-    let none = ended.code == Some(1) && ended.tail.expose().to_lowercase().contains("no crontab");
-    if ended.ok() || none {
-        Ok(String::from_utf8_lossy(&ended.whole).into_owned())
-    } else {
-        Err(Failure::refused("this user may not have a crontab").because(ended.tail))
+/// The crontab of a user.
+#[derive(Debug, Clone)]
+pub(super) struct Crontab {
+    /// Named only by root, for somebody else.
+    user: Option<String>,
+}
+
+impl Crontab {
+    pub(super) fn of(user: &str) -> Self {
+        let foreign = rustix::process::geteuid().is_root() && user != "root";
+        Self { user: foreign.then(|| user.to_owned()) }
     }
-}
 
-fn write(text: &str) -> Result<(), Failure> {
-    let program = program(&CRONTAB).ok_or_else(|| Failure::refused("this host has no crontab"))?;
-    let argv: &[&str] = if text.is_empty() { &[program, "-r"] } else { &[program, "-"] };
-    let mut spec = Spec::program(argv).within(Seconds(15));
-    spec.input = Some(text.as_bytes());
-    let ended =
-        take(&spec).map_err(|error| Failure::failed("crontab could not be started").because(error.to_string()))?;
-    if ended.ok() { Ok(()) } else { Err(Failure::failed("the crontab could not be written").because(ended.tail)) }
-}
+    fn call(&self, word: &str, input: Option<&str>) -> Result<Ended, Failure> {
+        let program = program(&CRONTAB).ok_or_else(|| Failure::refused("this host has no crontab"))?;
+        let user = self.user.iter().flat_map(|user| ["-u", user.as_str()]);
+        let mut spec = Spec::program([program].into_iter().chain(user).chain([word])).apart().within(Seconds(15));
+        spec.input = input.map(str::as_bytes);
+        take(&spec).map_err(|error| Failure::failed("crontab could not be started").because(error.to_string()))
+    }
 
-pub(super) fn stands(settings: &Settings) -> bool {
-    let ours = lines(settings);
-    launcher::path(settings).exists()
-        && works()
-        && read().is_ok_and(|text| ours.iter().all(|ours| text.lines().any(|line| line == ours)))
-}
+    fn read(&self) -> Result<String, Failure> {
+        let ended = self.call("-l", None)?;
+        // Having none is said with an error code; being forbidden is too.
+        let none = ended.code == Some(1) && ended.tail.expose().to_lowercase().contains("no crontab");
+        if ended.ok() || none {
+            Ok(String::from_utf8_lossy(&ended.whole).into_owned())
+        } else {
+            Err(Failure::refused("this user may not have a crontab").because(ended.tail))
+        }
+    }
 
-pub(super) fn has_lines(settings: &Settings) -> bool {
-    read().is_ok_and(|text| text.lines().any(|line| line.ends_with(&mark(settings))))
-}
+    fn write(&self, text: &str) -> Result<(), Failure> {
+        let ended = if text.is_empty() { self.call("-r", None)? } else { self.call("-", Some(text))? };
+        if ended.ok() { Ok(()) } else { Err(Failure::failed("the crontab could not be written").because(ended.tail)) }
+    }
 
-pub(super) fn item(settings: &Settings) -> Item {
-    let [look, make, unmake] = [settings.clone(), settings.clone(), settings.clone()];
-    Item {
-        what: "crontab: two lines, after each start of the host and every minute".to_owned(),
-        now: Box::new(move || {
-            let text = read()?;
-            Ok(if text == edited(&text, &look, &lines(&look)) {
-                Now::Right
-            } else if has_lines(&look) {
-                Now::Wrong("the lines are other ones".into())
-            } else {
-                Now::Missing
-            })
-        }),
-        make: Box::new(move || write(&edited(&read()?, &make, &lines(&make)))),
-        unmake: Some(Box::new(move || write(&edited(&read()?, &unmake, &[])))),
-        hidden: false,
+    pub(super) fn stands(&self, settings: &Settings) -> bool {
+        let ours = lines(settings);
+        launcher::path(settings).exists()
+            && works()
+            && self.read().is_ok_and(|text| ours.iter().all(|ours| text.lines().any(|line| line == ours)))
+    }
+
+    pub(super) fn has_lines(&self, settings: &Settings) -> bool {
+        self.read().is_ok_and(|text| text.lines().any(|line| line.ends_with(&mark(settings))))
+    }
+
+    pub(super) fn item(&self, settings: &Settings) -> Item {
+        let [look, make, unmake] = [(); 3].map(|()| (self.clone(), settings.clone()));
+        Item {
+            what: "crontab: two lines, after each start of the host and every minute".to_owned(),
+            now: Box::new(move || {
+                let (tab, settings) = &look;
+                let text = tab.read()?;
+                Ok(if text == edited(&text, settings, &lines(settings)) {
+                    Now::Right
+                } else if tab.has_lines(settings) {
+                    Now::Wrong("the lines are other ones".into())
+                } else {
+                    Now::Missing
+                })
+            }),
+            make: Box::new(move || make.0.write(&edited(&make.0.read()?, &make.1, &lines(&make.1)))),
+            unmake: Some(Box::new(move || unmake.0.write(&edited(&unmake.0.read()?, &unmake.1, &[])))),
+            hidden: false,
+        }
     }
 }
 

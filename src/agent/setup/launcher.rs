@@ -51,13 +51,18 @@ fn place(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Makes the app's folder where this user may do so by himself. Says whether it is there now.
+/// Makes the app's folder where it is missing and this user may do so by himself. Says whether he did.
 pub(super) fn own_folder(order: &Order) -> Result<bool, Failure> {
     let root = order.settings.root.as_path();
-    if root.exists() {
-        return Ok(true);
+    if fs::symlink_metadata(root).is_ok() {
+        return Ok(false);
     }
-    match DirBuilder::new().recursive(true).mode(0o755).create(root) {
+    let make = || {
+        DirBuilder::new().recursive(true).mode(0o755).create(root)?;
+        // Whatever this user's umask is: the app's own user has to get through.
+        fs::set_permissions(root, Permissions::from_mode(0o755))
+    };
+    match make() {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(false),
         Err(error) => {

@@ -17,6 +17,8 @@ use crate::root::{Policy, SETUP, Verb};
 mod crontab;
 mod launcher;
 
+use crontab::Crontab;
+
 /// How long root's part may take.
 const LIMIT: Seconds = Seconds(180);
 
@@ -51,8 +53,10 @@ fn deploy_user(settings: &Settings) -> Result<String, Failure> {
         _ => own,
     };
     let ended = take(&Spec::program(["id", "-un", "--", &uid.to_string()]).apart().within(Seconds(15)));
-    let name =
-        ended.ok().filter(|ended| ended.ok()).map(|ended| String::from_utf8_lossy(&ended.whole).trim().to_owned());
+    let name = ended
+        .ok()
+        .filter(crate::ask::command::Ended::ok)
+        .map(|ended| String::from_utf8_lossy(&ended.whole).trim().to_owned());
     name.ok_or_else(|| Failure::refused(format!("this host knows no name for user {uid}")))
 }
 
@@ -77,29 +81,36 @@ fn possible_with(rights: Rights) -> Vec<WatchdogKind> {
 /// The watchdog that is there, or else the strongest that set-up can make; and whether the host is set up.
 #[must_use]
 pub fn detect(settings: &Settings) -> (Option<WatchdogKind>, SetupState) {
+    let root = rustix::process::geteuid().is_root();
+    let face_stands = root || !Order::root_face(settings) || face_stands(settings);
+    let standing = deploy_user(settings).ok().and_then(|user| standing(settings, &user));
+    if standing.is_some() && face_stands {
+        return (standing, SetupState::Done);
+    }
+    // Only now: sudo tells its administrator of each attempt that it refuses.
     let rights = rights();
-    let standing = standing(settings);
     let kinds = possible_with(rights);
-    let kind = standing.or_else(|| kinds.first().copied());
-    let face = Order::root_face(settings);
-    let face_stands = !face || rights == Rights::Root || face_stands(settings);
-    let state = match standing {
-        Some(_) if face_stands => SetupState::Done,
-        None if face_stands && kinds == [WatchdogKind::Detached] => SetupState::NotNeeded,
-        _ if rights != Rights::Plain || face_stands => SetupState::Possible,
-        _ => SetupState::NeedsRoot,
+    let state = if face_stands && kinds == [WatchdogKind::Detached] {
+        SetupState::NotNeeded
+    } else if rights != Rights::Plain || face_stands {
+        SetupState::Possible
+    } else {
+        SetupState::NeedsRoot
     };
-    (kind, state)
+    (standing.or_else(|| kinds.first().copied()), state)
 }
 
 /// The watchdog that stands for this app.
 #[must_use]
-pub fn standing(settings: &Settings) -> Option<WatchdogKind> {
-    let user = deploy_user(settings).ok()?;
-    if by_root::watchdog_stands(settings, &user) {
+pub fn installed(settings: &Settings) -> Option<WatchdogKind> {
+    standing(settings, &deploy_user(settings).ok()?)
+}
+
+fn standing(settings: &Settings, user: &str) -> Option<WatchdogKind> {
+    if by_root::watchdog_stands(settings, user) {
         Some(WatchdogKind::Systemd)
     } else {
-        crontab::stands(settings).then_some(WatchdogKind::Crontab)
+        Crontab::of(user).stands(settings).then_some(WatchdogKind::Crontab)
     }
 }
 
@@ -119,44 +130,59 @@ pub fn ensure(settings: &Settings, watchdog: Option<WatchdogKind>) -> Result<Vec
     setup(&SetupRequest { mode: SetupMode::Apply, settings: settings.clone(), watchdog })
 }
 
-/// Goes through the parts of a set-up as far as the request says.
+/// Goes through the parts of a set-up as far as the request says, for the user that runs it.
 ///
 /// # Errors
 /// A part could not be had; what was made before it stays.
 pub fn setup(request: &SetupRequest) -> Result<Vec<SetupStep>, Failure> {
+    setup_for(request, None)
+}
+
+/// The same, for the user who deploys: root may set a host up for somebody else.
+///
+/// # Errors
+/// As [`setup`].
+pub fn setup_for(request: &SetupRequest, user: Option<&str>) -> Result<Vec<SetupStep>, Failure> {
     let settings = &request.settings;
     let rights = rights();
+    let own = deploy_user(settings)?;
+    let user = match user {
+        Some(user) if user != own && rights != Rights::Root => {
+            return Err(Failure::refused("only root can set a host up for another user").hint("Use sudo."));
+        }
+        user => user.unwrap_or(&own),
+    };
     let removing = request.mode == SetupMode::Remove;
     if removing {
         nothing_open(settings)?;
     }
-    let kind = wanted(request, rights)?;
+    let kind = wanted(request, rights, user)?;
     let order = Order {
         mode: request.mode,
         settings: settings.clone(),
-        user: deploy_user(settings)?,
+        user: user.to_owned(),
         watchdog: kind == WatchdogKind::Systemd || removing && systemctl().is_ok(),
     };
-    let user_part = || user_part(request, kind);
     if removing {
-        return Ok([user_part()?, root_part(&order, rights)?].concat());
+        return Ok([user_part(request, kind, user)?, root_part(&order, rights)?].concat());
     }
     let mut steps = root_part(&order, rights)?;
-    steps.extend(user_part()?);
+    steps.extend(user_part(request, kind, user)?);
     if kind == WatchdogKind::Detached {
-        steps.push(SetupStep {
-            what: format!("the watchdog: nothing to set up ({})", kind.promise()),
-            done: true,
-            changed: false,
-        });
+        let what = format!("the watchdog: nothing to set up ({})", kind.promise());
+        steps.push(SetupStep { what, done: true, changed: false });
     }
     Ok(steps)
 }
 
-fn wanted(request: &SetupRequest, rights: Rights) -> Result<WatchdogKind, Failure> {
-    let standing = || standing(&request.settings);
+fn wanted(request: &SetupRequest, rights: Rights, user: &str) -> Result<WatchdogKind, Failure> {
+    let standing = || standing(&request.settings, user);
     let kinds = possible_with(rights);
+    let foreign = rights == Rights::Root && user != "root";
     match request.watchdog {
+        Some(WatchdogKind::Crontab) if request.mode == SetupMode::Apply && foreign => {
+            Err(Failure::refused(format!("the crontab is {user}'s own")).hint(format!("Run setup as {user}.")))
+        }
         Some(kind) if request.mode == SetupMode::Apply && !kinds.contains(&kind) && standing() != Some(kind) => {
             let names: Vec<_> = kinds.iter().map(|kind| kind.word()).collect();
             Err(Failure::refused(format!("the watchdog {} cannot be set up here by this user", kind.word()))
@@ -164,7 +190,10 @@ fn wanted(request: &SetupRequest, rights: Rights) -> Result<WatchdogKind, Failur
                 .hint("systemd needs sudo once; crontab needs a running cron."))
         }
         Some(kind) => Ok(kind),
-        None => Ok(standing().or_else(|| kinds.first().copied()).unwrap_or(WatchdogKind::Detached)),
+        None => {
+            let fits = |kind: &&WatchdogKind| !foreign || **kind != WatchdogKind::Crontab;
+            Ok(standing().or_else(|| kinds.iter().find(fits).copied()).unwrap_or(WatchdogKind::Detached))
+        }
     }
 }
 
@@ -182,38 +211,42 @@ fn nothing_open(settings: &Settings) -> Result<(), Failure> {
 }
 
 fn root_part(order: &Order, rights: Rights) -> Result<Vec<SetupStep>, Failure> {
-    let changes = matches!(order.mode, SetupMode::Apply | SetupMode::Remove);
-    match rights {
-        Rights::Root => by_root::run(order),
-        Rights::FullSudo => through_sudo(order),
-        Rights::Plain => {
-            let mut steps = by_root::look(order)?;
-            if Order::root_face(&order.settings) || order.watchdog {
-                let what = format!("sudo: {} may have the root face act for {}", order.user, order.settings.app);
-                let done = Privileged::new(&order.settings).permitted(&Verb::DaemonReload).is_ok();
-                steps.push(SetupStep { what, done, changed: false });
+    match (rights, order.mode) {
+        (Rights::Root, _) => by_root::run(order),
+        (Rights::FullSudo, how_far) => {
+            // In a folder of his own the user makes it himself: root does not go there.
+            let made = how_far == SetupMode::Apply && launcher::own_folder(order)?;
+            let mut steps = through_sudo(order)?;
+            if let Some(folder) = steps.first_mut() {
+                folder.changed |= made;
             }
-            let missing: Vec<_> = steps.iter().filter(|step| !step.done).map(|step| step.what.as_str()).collect();
-            if !changes || missing.is_empty() && order.mode == SetupMode::Apply {
-                return Ok(steps);
-            }
-            if order.mode == SetupMode::Apply
-                && launcher::own_folder(order)?
-                && by_root::look(order)?.iter().all(|step| step.done)
-            {
-                return Ok(steps);
-            }
-            if order.mode == SetupMode::Remove
-                && !Order::root_face(&order.settings)
-                && crate::root::setup::installed_program().is_none()
-            {
-                return Ok(Vec::new());
-            }
-            Err(Failure::refused("set-up needs root once, and this user may not use sudo without a password")
-                .because(missing.join("\n"))
-                .hint("Run rollback-deploy setup on this host as a user who may use sudo."))
+            Ok(steps)
         }
+        (Rights::Plain, SetupMode::Remove) if !by_root::anything_there(&order.settings.app) => Ok(Vec::new()),
+        (Rights::Plain, SetupMode::Remove) => Err(needs_root()),
+        (Rights::Plain, mode) => as_user(order, mode == SetupMode::Apply),
     }
+}
+
+/// Root's part, by somebody who is not root: the app's own folder can be had, the rest has to stand.
+fn as_user(order: &Order, apply: bool) -> Result<Vec<SetupStep>, Failure> {
+    let made = apply && launcher::own_folder(order)?;
+    let mut steps = by_root::look(order)?;
+    if let Some(folder) = steps.first_mut() {
+        folder.changed = made;
+    }
+    if Order::root_face(&order.settings) || order.watchdog {
+        let what = format!("sudo: {} may have the root face act for {}", order.user, order.settings.app);
+        let done = Privileged::new(&order.settings).permitted(&Verb::DaemonReload).is_ok();
+        steps.push(SetupStep { what, done, changed: false });
+    }
+    let missing: Vec<_> = steps.iter().filter(|step| !step.done).map(|step| step.what.clone()).collect();
+    if apply && !missing.is_empty() { Err(needs_root().because(missing.join("\n"))) } else { Ok(steps) }
+}
+
+fn needs_root() -> Failure {
+    Failure::refused("set-up needs root once, and this user may not use sudo without a password")
+        .hint("Run rollback-deploy setup on this host as a user who may use sudo.")
 }
 
 /// Root's part, by this very program: afterwards the root-owned copy acts.
@@ -235,19 +268,21 @@ fn through_sudo(order: &Order) -> Result<Vec<SetupStep>, Failure> {
 }
 
 /// What needs no root: the crontab and the program that it calls.
-fn user_part(request: &SetupRequest, kind: WatchdogKind) -> Result<Vec<SetupStep>, Failure> {
+fn user_part(request: &SetupRequest, kind: WatchdogKind, user: &str) -> Result<Vec<SetupStep>, Failure> {
     let settings = &request.settings;
-    let mut items = Vec::new();
-    if kind == WatchdogKind::Crontab || request.mode == SetupMode::Remove && crontab::has_lines(settings) {
-        items.push(launcher::item(settings)?);
-        items.push(crontab::item(settings));
-    } else if request.mode == SetupMode::Apply && crontab::has_lines(settings) {
+    let crontab = Crontab::of(user);
+    let lines = || crontab.item(settings);
+    match request.mode {
+        SetupMode::Remove if crontab.has_lines(settings) => {
+            go(&[launcher::item(settings)?, lines()], SetupMode::Remove)
+        }
         // Another kind took over: two watchdogs are one too many.
-        let mut steps = go(vec![crontab::item(settings)], SetupMode::Remove)?;
-        steps.extend(go(items, request.mode)?);
-        return Ok(steps);
+        SetupMode::Apply if kind != WatchdogKind::Crontab && crontab.has_lines(settings) => {
+            go(&[lines()], SetupMode::Remove)
+        }
+        mode if kind == WatchdogKind::Crontab => go(&[launcher::item(settings)?, lines()], mode),
+        _ => Ok(Vec::new()),
     }
-    go(items, request.mode)
 }
 
 #[cfg(test)]

@@ -41,7 +41,9 @@ fn only_units_need_the_root_face() {
     };
     settings.services = vec![service("true")];
     assert!(!Order::root_face(&settings));
-    settings.services.push(Service::Systemd { unit: "web".parse().unwrap(), how: Default::default() });
+    settings
+        .services
+        .push(Service::Systemd { unit: "web".parse().unwrap(), how: rollback_deploy_core::model::Restart::default() });
     assert!(Order::root_face(&settings));
 }
 

@@ -13,6 +13,9 @@ use rollback_deploy_core::model::Failure;
 
 use super::Now;
 
+/// Looks at a file.
+type LookAt = fn(&Path) -> Result<(), Failure>;
+
 /// A file with its content and mode.
 #[derive(Debug, Clone)]
 pub struct OwnedFile {
@@ -21,7 +24,7 @@ pub struct OwnedFile {
     content: Vec<u8>,
     mode: u32,
     /// Looks at the complete file before it gets its name.
-    check: Option<fn(&Path) -> Result<(), Failure>>,
+    check: Option<LookAt>,
 }
 
 impl OwnedFile {
@@ -33,9 +36,15 @@ impl OwnedFile {
 
     /// Has the file looked at before it gets its name.
     #[must_use]
-    pub fn checked(mut self, check: fn(&Path) -> Result<(), Failure>) -> Self {
+    pub fn checked(mut self, check: LookAt) -> Self {
         self.check = Some(check);
         self
+    }
+
+    /// Whether a program of root's lies there that nobody else can change.
+    pub(super) fn is_roots_program(path: &Path) -> bool {
+        fs::symlink_metadata(path)
+            .is_ok_and(|meta| meta.is_file() && meta.uid() == owner() && meta.mode() & 0o7777 == 0o755)
     }
 
     pub(super) fn now(&self) -> Result<Now, Failure> {

@@ -33,7 +33,7 @@ pub(crate) struct Item {
 
 impl Item {
     /// A file of root's.
-    pub(crate) fn file(what: String, file: OwnedFile) -> Self {
+    pub(crate) fn file(what: &str, file: OwnedFile) -> Self {
         let [look, make, unmake] = [file.clone(), file.clone(), file];
         Self {
             what: format!("{}: {what}", look.path.display()),
@@ -46,7 +46,7 @@ impl Item {
 }
 
 /// Goes through all parts: in order, or from the last to the first when they are taken away.
-pub(crate) fn go(items: Vec<Item>, mode: SetupMode) -> Result<Vec<SetupStep>, Failure> {
+pub(crate) fn go(items: &[Item], mode: SetupMode) -> Result<Vec<SetupStep>, Failure> {
     match mode {
         SetupMode::Plan | SetupMode::Check => items.iter().map(look).collect(),
         SetupMode::Apply => items.iter().map(make).collect(),

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use rollback_deploy_core::model::{Digest, Failure, Question, Service, Settings};
+use rollback_deploy_core::model::{AppName, Digest, Failure, Question, Service, Settings};
 use rollback_deploy_core::wire::SetupMode;
 use rollback_deploy_core::wire::act::SetupStep;
 use serde::{Deserialize, Serialize};
@@ -64,16 +64,32 @@ pub(super) fn from_stdin() -> Result<String, Failure> {
 /// # Errors
 /// A part could not be made as it should be; what was made before it stays, and doing it again goes on from there.
 pub fn run(order: &Order) -> Result<Vec<SetupStep>, Failure> {
-    go(items(order)?, order.mode)
+    go(&items(order, Eyes::Root)?, order.mode)
 }
 
-/// What root would do, as an ordinary user sees it: sudoers files cannot be read, so the caller proves them.
+/// What root would do, as an ordinary user sees it: sudoers files cannot be read, so the caller proves them; a policy
+/// that allows more and a program of another version do as well.
 ///
 /// # Errors
 /// The order is not valid.
 pub fn look(order: &Order) -> Result<Vec<SetupStep>, Failure> {
-    let items = items(order)?.into_iter().filter(|item| !item.hidden).collect();
-    go(items, if order.mode == SetupMode::Plan { SetupMode::Plan } else { SetupMode::Check })
+    let items: Vec<_> = items(order, Eyes::User)?.into_iter().filter(|item| !item.hidden).collect();
+    go(&items, if order.mode == SetupMode::Plan { SetupMode::Plan } else { SetupMode::Check })
+}
+
+/// Whether root's part left anything for this app.
+#[must_use]
+pub fn anything_there(app: &AppName) -> bool {
+    Policy::path(app).exists() || units::any_there(app)
+}
+
+/// Who looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Eyes {
+    /// Root, who makes everything exactly as it should be.
+    Root,
+    /// A user, who can only say whether it will do.
+    User,
 }
 
 /// The program that runs now.
@@ -85,7 +101,7 @@ pub(crate) fn own_program() -> Result<Vec<u8>, Failure> {
         .map_err(|error| Failure::failed("our own program cannot be read").because(error.to_string()))
 }
 
-fn items(order: &Order) -> Result<Vec<Item>, Failure> {
+fn items(order: &Order, eyes: Eyes) -> Result<Vec<Item>, Failure> {
     sudoers::checked_user(&order.user)?;
     let mut items = vec![folder::item(order)];
     if !Order::root_face(&order.settings) && !order.watchdog {
@@ -94,11 +110,22 @@ fn items(order: &Order) -> Result<Vec<Item>, Failure> {
     let bytes = own_program()?;
     let digest = Digest::of(&bytes);
     let policy = Policy::for_settings(&order.settings, &order.user, Some(digest));
-    items.push(program::item(bytes, order.settings.app.clone()));
-    items.push(Item::file(
-        format!("the policy: units {}", policy.units.iter().cloned().collect::<Vec<_>>().join(", ")),
+    // The last app to go takes the program along.
+    if order.mode != SetupMode::Remove || !program::others(&order.settings.app) {
+        items.push(program::item(bytes, eyes == Eyes::User));
+    }
+    let mut file = Item::file(
+        &format!("the policy: units {}", policy.units.iter().cloned().collect::<Vec<_>>().join(", ")),
         OwnedFile::new(Policy::path(&policy.app), policy.to_text().into_bytes(), 0o644),
-    ));
+    );
+    if eyes == Eyes::User {
+        let exactly = file.now;
+        file.now = Box::new(move || match Policy::read(&policy.app) {
+            Ok(found) if found.covers(&policy) => Ok(Now::Right),
+            _ => exactly(),
+        });
+    }
+    items.push(file);
     if order.user != "root" {
         items.push(sudoers::item(&order.settings.app, &order.user));
     }

@@ -23,7 +23,7 @@ pub(super) fn checked_user(user: &str) -> Result<(), Failure> {
 
 pub(super) fn item(app: &AppName, user: &str) -> Item {
     let file = OwnedFile::new(path(app), text(app, user).into_bytes(), 0o440).checked(visudo);
-    Item { hidden: true, ..Item::file(format!("{user} may have the root face act for {app}, and nothing else"), file) }
+    Item { hidden: true, ..Item::file(&format!("{user} may have the root face act for {app}, and nothing else"), file) }
 }
 
 /// sudo leaves files alone that have a dot in their name.

@@ -66,7 +66,7 @@ pub(super) fn items(settings: &Settings, user: &str) -> Result<Vec<Item>, Failur
     let app = &settings.app;
     let file = |suffix: &str, what: &str, text: String| {
         let path = PathBuf::from(FOLDER).join(name(app, suffix));
-        Item::file(format!("the watchdog: {what}"), OwnedFile::new(path, text.into_bytes(), 0o644))
+        Item::file(&format!("the watchdog: {what}"), OwnedFile::new(path, text.into_bytes(), 0o644))
     };
     let service = file("service", &format!("runs as {user}"), service_unit(settings, user));
     Ok(vec![
@@ -75,6 +75,11 @@ pub(super) fn items(settings: &Settings, user: &str) -> Result<Vec<Item>, Failur
         file("timer", "starts after each start of the host", timer_unit(settings)),
         running(app),
     ])
+}
+
+/// Whether a unit file of ours for this app is left.
+pub(super) fn any_there(app: &AppName) -> bool {
+    ["service", "path", "timer"].iter().any(|suffix| PathBuf::from(FOLDER).join(name(app, suffix)).exists())
 }
 
 /// That systemd has read the units and looks out.
