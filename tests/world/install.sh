@@ -14,6 +14,7 @@ wanted=(
   fish tcsh        # login shells that are not POSIX; the others of the six come with the hosts
   mksh zsh
   git              # the sample app's repository, `git archive`
+  iproute2         # what containers call this machine
   curl             # asks a host as a person would
   gcc libc6-dev    # the linker and the C library that a static program is made with
   rsync            # copies of trees with owners and modes

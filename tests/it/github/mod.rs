@@ -1,1 +1,4 @@
-//! The action as GitHub runs it.
+//! The action as GitHub runs it, and GitHub itself.
+
+mod fake;
+mod harness;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::world::command::await_some;
+use crate::world::command::{await_some, say};
 use crate::world::host::{App, Host, Options, Sudo};
 use crate::world::load::Load;
 use crate::world::sample::{Behaviour, Sample};
@@ -36,6 +36,9 @@ fn a_host_boots_and_lets_the_deploy_user_in() {
     host.put_file("/srv/a file", b"one\ntwo");
     assert_eq!(host.read_file("/srv/a file").as_deref(), Some("one\ntwo"));
     assert_eq!(host.read_file("/srv/none"), None);
+    let name = host.name().to_owned();
+    drop(host);
+    assert!(!say("docker", &["inspect", &name], b"").ok(), "a dropped host is gone");
 }
 
 #[test]

@@ -23,7 +23,10 @@ pub(crate) fn repository(path: &str) -> PathBuf {
 
 /// Where `./test` keeps what it made for the tests: tools and downloaded descriptions.
 pub(crate) fn made(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder").join("world").join(path)
+    // The target folder is one or two above, as cargo was given a target or not.
+    let above = Path::new(env!("CARGO_TARGET_TMPDIR")).ancestors().map(|folder| folder.join("world"));
+    let folder = above.skip(1).find(|folder| folder.is_dir()).expect("the folder of the world; run `./test`");
+    folder.join(path)
 }
 
 /// A name that no other test of this machine uses at the same time.

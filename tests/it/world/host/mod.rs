@@ -132,7 +132,7 @@ impl Host {
     /// Its key lines, for loopback with our port and for its address among containers. Read inside, as on a console.
     pub(crate) fn ssh_known_hosts(&self) -> String {
         let key = self.host_key();
-        format!("[127.0.0.1]:{} {key}\n{} {key}\n", self.ports.ssh, self.address())
+        format!("[127.0.0.1]:{} {key}\n{} {key}\n", self.ssh_port(), self.address())
     }
 
     /// The fingerprint of its host key, as `ssh-keygen -lf` says it: `SHA256:…`.
@@ -160,7 +160,7 @@ impl Host {
     pub(crate) fn ssh(&self, line: &str) -> Said {
         let known = self.keys.path().join("known_hosts");
         std::fs::write(&known, self.ssh_known_hosts()).expect("our own folder");
-        let (known, port) = (format!("UserKnownHostsFile={}", known.display()), self.ports.ssh.to_string());
+        let (known, port) = (format!("UserKnownHostsFile={}", known.display()), self.ssh_port().to_string());
         let key = self.key();
         let mut arguments = vec!["-F", "/dev/null", "-o", &known, "-o", "StrictHostKeyChecking=yes"];
         arguments.extend(["-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=5"]);
