@@ -25,7 +25,7 @@ fi
 echo "$image: making"
 folder=$(new_root)
 trap 'drop_root "$folder"' EXIT
-base=$(docker create --label "$label" debian:bookworm-slim true)
+base=$(docker create --label "$label=$run" debian:bookworm-slim true)
 docker export "$base" | tar -C "$folder" -x
 docker rm "$base" >/dev/null
 in_root "$folder" "${packages[@]}"

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 pub(crate) use options::{App, Options, Sudo};
 
 use super::command::{Said, await_some, must, say};
-use super::{HOST_IMAGE, LABEL, free_port, repository, unique};
+use super::{HOST_IMAGE, free_port, label, repository, unique};
 
 /// Who deploys.
 pub(crate) const USER: &str = "deploy";
@@ -54,7 +54,8 @@ impl Host {
         let publish = |outside: u16, inside: u16| format!("127.0.0.1:{outside}:{inside}");
         let (ssh, site, second) =
             (publish(ports.ssh, 22), publish(ports.site, SITE), publish(ports.second_site, SECOND_SITE));
-        let mut arguments = vec!["run", "-d", "--name", &host.name, "--hostname", "web-1", "--label", LABEL];
+        let label = label();
+        let mut arguments = vec!["run", "-d", "--name", &host.name, "--hostname", "web-1", "--label", &label];
         // systemd as PID 1 needs these, and needs no more: not --privileged.
         arguments.extend(["--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--cap-add", "SYS_PTRACE"]);
         arguments.extend(["--security-opt", "seccomp=unconfined", "--tmpfs", "/run", "--tmpfs", "/run/lock"]);

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::metadata::{Metadata, variable};
 use super::{Program, Runner, Stage};
-use crate::world::LABEL;
 use crate::world::github::TOKEN;
+use crate::world::label;
 
 /// Folders of the runner.
 pub(super) const FOLDERS: [&str; 5] =
@@ -136,7 +136,7 @@ pub(super) fn docker(
     image: &str,
     variables: &BTreeMap<String, String>,
 ) -> Vec<String> {
-    let mut all = ["run", "--name", container, "--label", LABEL, "--workdir", "/github/workspace", "--rm"]
+    let mut all = ["run", "--name", container, "--label", &label(), "--workdir", "/github/workspace", "--rm"]
         .map(str::to_owned)
         .to_vec();
     let spelled = ["GITHUB_ACTIONS", "CI"];
