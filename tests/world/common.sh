@@ -7,6 +7,7 @@ world=$target/world
 mkdir -p "$world"
 # Everything that the tests start carries it, with the run as its value: runs beside each other leave each other alone.
 label=rollback-deploy-test
+# shellcheck disable=SC2034  # for those who source this
 run=${ROLLBACK_DEPLOY_TEST_RUN:-by-hand}
 
 # An image is current when it carries the digest of what it was made from.

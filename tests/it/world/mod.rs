@@ -1,5 +1,6 @@
 //! Fixtures: real parts that tests start and that are gone when they are dropped.
 
+pub(crate) mod act;
 pub(crate) mod command;
 pub(crate) mod github;
 pub(crate) mod host;
