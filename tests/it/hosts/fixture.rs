@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::world::command::{await_some, say};
+use crate::world::command::{await_some, must, say};
 use crate::world::host::{App, Host, Options, Sudo};
+use crate::world::label;
 use crate::world::load::Load;
 use crate::world::sample::{Behaviour, Sample};
 
@@ -109,6 +110,17 @@ fn a_cut_network_is_silent_and_can_be_mended() {
     assert_eq!(said.code, Some(255), "{said:?}");
     host.mend();
     assert!(host.ssh("true").ok());
+}
+
+#[test]
+#[ignore = "world: hosts"]
+fn a_container_reaches_a_host_by_its_address() {
+    let host = Host::start(&Options { apps: Vec::new(), ..Options::default() });
+    let line = format!("exec 3<>/dev/tcp/{}/22 && head -n 1 <&3", host.address());
+    let banner =
+        must("docker", &["run", "--rm", "--label", &label(), "debian:bookworm-slim", "bash", "-c", &line], b"");
+    assert!(banner.starts_with("SSH-2.0-"), "{banner}");
+    assert!(host.ssh_known_hosts().contains(&format!("\n{} ssh-ed25519 ", host.address())));
 }
 
 #[test]

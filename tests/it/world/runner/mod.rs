@@ -15,8 +15,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-#[expect(unused_imports, reason = "what tests of the action will name")]
-pub(crate) use console::Command as WorkflowCommand;
 pub(crate) use console::Console;
 pub(crate) use files::pairs;
 pub(crate) use metadata::variable;
