@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# tools.sh TOOL…: act, actionlint, linters, deny. Installs each at its pinned version below the target folder, once;
+# tools.sh TOOL…: act, actionlint, artifact-client, linters, deny. Installs each at its pinned version below the target folder, once;
 # they are found in $world/bin.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -28,6 +28,14 @@ linters() {
   ln -sf "$world/linters/bin/zizmor" "$world/bin/zizmor"
 }
 
+# The official client of the artifact service.
+artifact_client() {
+  rm -rf "$world/artifact-client"
+  cp -r "$here/artifact-client" "$world/artifact-client"
+  npm install --prefix "$world/artifact-client" --silent --no-audit --no-fund --no-package-lock
+  ln -sf "$world/artifact-client/client.js" "$world/bin/artifact-client"
+}
+
 # From /: neither our toolchain nor our flags for static programs are meant for it. Unoptimised: it runs for seconds.
 deny() {
   (cd / && CARGO_TARGET_DIR=$world/deny-build cargo install -q --locked --debug --no-default-features \
@@ -39,6 +47,7 @@ for tool in "$@"; do
   case "$tool" in
     act) once act v0.2.87 go_tool github.com/nektos/act@v0.2.87 ;;
     actionlint) once actionlint v1.7.12 go_tool github.com/rhysd/actionlint/cmd/actionlint@v1.7.12 ;;
+    artifact-client) once artifact-client "$(cat "$here"/artifact-client/* | sha256sum | cut -c1-16)" artifact_client ;;
     linters) once zizmor 1.32.0+0.39.0 linters 1.32.0 0.39.0 ;;
     deny) once cargo-deny 0.20.2 deny 0.20.2 ;;
     *) echo "tools.sh: no tool $tool" >&2; exit 2 ;;
