@@ -1,6 +1,7 @@
 //! Fixtures: real parts that tests start and that are gone when they are dropped.
 
 pub(crate) mod act;
+pub(crate) mod action;
 pub(crate) mod command;
 pub(crate) mod github;
 pub(crate) mod host;
