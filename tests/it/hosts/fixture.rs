@@ -17,7 +17,7 @@ fn place(host: &Host, app: &App, sample: &Sample, tag: &str) {
 }
 
 fn switch(host: &Host, app: &App, tag: &str) {
-    host.exec(&format!("cd {} && ln -s releases/{tag} next && mv -T next {}", app.root, app.live));
+    host.exec(&format!("cd {} && ln -sfn releases/{tag} next && mv -T next {}", app.root, app.live));
 }
 
 fn live(host: &Host, app: &App, tag: &str) {
@@ -96,7 +96,11 @@ fn bad_releases_are_bad_in_their_own_way() {
         await_some(tag, Duration::from_secs(20), || (host.app_version(&app)? == version).then_some(()));
         assert_eq!(host.get(&app, "/health").0, health, "{tag}");
     }
+    switch(&host, &app, "v1.2.0-no-start");
+    host.reboot();
+    assert!(host.ssh("true").ok(), "a host is up after a boot with a failing app");
     place(&host, &app, &sample, "v1.3.0");
+    host.exec("systemctl reset-failed webapp");
     live(&host, &app, "v1.3.0");
 }
 

@@ -64,7 +64,7 @@ impl Host {
         arguments.extend(options.docker.iter().map(String::as_str));
         arguments.extend([HOST_IMAGE, "/lib/systemd/systemd"]);
         must("docker", &arguments, b"");
-        host.await_up();
+        host.await_whole();
         host.set_up(options);
         host
     }
@@ -92,8 +92,8 @@ impl Host {
         must("docker", &[&run, arguments].concat(), input);
     }
 
-    fn await_up(&self) {
-        // sshd has made its keys and answers only then.
+    /// A new host is whole: nothing on it has failed.
+    fn await_whole(&self) {
         await_some(&format!("{} is up", self.name), BOOT, || {
             let state = say("docker", &["exec", &self.name, "systemctl", "is-system-running"], b"").out;
             match state.trim() {
@@ -102,6 +102,12 @@ impl Host {
                 _ => None,
             }
         });
+    }
+
+    /// People can log in again. What a test deployed may well have failed at this boot, or still be starting.
+    fn await_logins(&self) {
+        let ready = "systemctl is-active -q ssh.service && systemctl is-active -q systemd-user-sessions.service";
+        await_some(&format!("{} is up again", self.name), BOOT, || self.try_exec(ready).ok().then_some(()));
     }
 
     /// The container's name, for docker.
@@ -207,10 +213,10 @@ impl Host {
         self.exec("cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat")
     }
 
-    /// Pulls the plug, puts it back, and waits until the host is up. What was only in memory is gone.
+    /// Pulls the plug, puts it back, and waits until people can log in. What was only in memory is gone.
     pub(crate) fn reboot(&self) {
         must("docker", &["restart", "-t", "0", &self.name], b"");
-        self.await_up();
+        self.await_logins();
     }
 
     /// Pulls the plug.
@@ -218,10 +224,10 @@ impl Host {
         must("docker", &["kill", &self.name], b"");
     }
 
-    /// Puts the plug back in, and waits until the host is up.
+    /// Puts the plug back in, and waits until people can log in.
     pub(crate) fn power_on(&self) {
         must("docker", &["start", &self.name], b"");
-        self.await_up();
+        self.await_logins();
     }
 
     /// Lets SSH fall silent in both directions: no reset, no end, as when a cable is pulled.
