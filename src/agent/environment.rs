@@ -80,7 +80,7 @@ pub fn make_ready(state: &State, story: &Story, txn: &TxnId) -> Result<(), Failu
 /// It is there and cannot be renamed.
 pub fn put(state: &State, story: &Story, txn: &TxnId, which: &str) -> Result<(), Failure> {
     let Some(shared) = shared_path(state.root(), story) else { return Ok(()) };
-    match rustix::fs::renameat(CWD, &ready_path(&shared, txn, which), CWD, &shared) {
+    match rustix::fs::renameat(CWD, ready_path(&shared, txn, which), CWD, &shared) {
         Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
         Err(error) => Err(explain("the environment file cannot be put in place", &shared, &error.into())),
     }
@@ -90,7 +90,7 @@ pub fn put(state: &State, story: &Story, txn: &TxnId, which: &str) -> Result<(),
 pub fn remove_ready(state: &State, story: &Story, txn: &TxnId) {
     if let Some(shared) = shared_path(state.root(), story) {
         for which in ["new", "old"] {
-            let _gone = rustix::fs::unlinkat(CWD, &ready_path(&shared, txn, which), AtFlags::empty());
+            let _gone = rustix::fs::unlinkat(CWD, ready_path(&shared, txn, which), AtFlags::empty());
         }
     }
 }

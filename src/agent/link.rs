@@ -183,7 +183,7 @@ pub fn remove(link: &AbsPath) -> Result<(), Failure> {
 /// Takes the ready-made links of a change away; best effort.
 pub fn remove_ready(link: &AbsPath, txn: &TxnId) {
     for which in ["new", "old"] {
-        let _gone = rustix::fs::unlinkat(CWD, &ready_path(link, txn, which), AtFlags::empty());
+        let _gone = rustix::fs::unlinkat(CWD, ready_path(link, txn, which), AtFlags::empty());
     }
 }
 

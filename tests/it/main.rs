@@ -3,7 +3,12 @@
 //! What needs a world is `#[ignore = "world: hosts"]` below [`hosts`] or `#[ignore = "world: github"]` below
 //! [`github`], and is run by `./test`. A fixture panics when its world is absent: what cannot run is a failure.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a fixture that cannot go on ends the test with words")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a fixture that cannot go on ends the test with words"
+)]
 #![expect(
     clippy::disallowed_methods,
     reason = "the rules of the product's clock, disk and environment are not those of its tests"

@@ -13,14 +13,15 @@ bundle=/etc/ssl/certs/ca-certificates.crt
 foreign() { docker image inspect "$1" >/dev/null 2>&1 && [ -z "$(docker image inspect -f "{{index .Config.Labels \"$label.made-of\"}}" "$1")" ]; }
 
 debian() {
-  local image=debian:bookworm-slim made_of folder
+  local image=debian:bookworm-slim made_of folder site
   if foreign "$image"; then echo "$image: not ours, used as it is"; return; fi
   made_of=$({ declare -f debian; cat "$bundle" 2>/dev/null; debian_site; } | sha256sum | cut -c1-16)
   if image_is "$image" "$made_of"; then echo "$image: current"; return; fi
   echo "$image: making"
   folder=$(new_root)
   trap 'drop_root "$folder"' RETURN
-  debootstrap --variant=minbase bookworm "$folder" "$(debian_site)" >"$world/debootstrap.log" 2>&1 ||
+  site=$(debian_site)
+  debootstrap --variant=minbase bookworm "$folder" ${site:+"$site"} >"$world/debootstrap.log" 2>&1 ||
     { tail -n 20 "$world/debootstrap.log" >&2; return 1; }
   rm -rf "$folder"/var/cache/apt/archives/*.deb "$folder"/var/lib/apt/lists/*
   # A machine behind a gateway that speaks its own certificate has it here; ca-certificates picks it up when installed.

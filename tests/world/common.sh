@@ -1,19 +1,23 @@
+# shellcheck shell=bash
 # Sourced by the scripts beside it.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
 # What the tests build for themselves and may keep: tools, caches, logs.
 world=$target/world
 mkdir -p "$world"
-# Everything that the tests start carries it.
+# Everything that the tests start carries it, with the run as its value: runs beside each other leave each other alone.
 label=rollback-deploy-test
+# shellcheck disable=SC2034  # for those who source this
+run=${ROLLBACK_DEPLOY_TEST_RUN:-by-hand}
 
 # An image is current when it carries the digest of what it was made from.
 image_is() { [ "$(docker image inspect -f "{{index .Config.Labels \"$label.made-of\"}}" "$1" 2>/dev/null)" = "$2" ]; }
 
-# The Debian archive this machine uses.
+# The Debian archive this machine uses; nothing where it is not a bookworm, and debootstrap knows one itself.
 debian_site() {
+  # shellcheck disable=SC2016  # names of apt, not of the shell
   apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT)' 2>/dev/null |
-    awk '$2 == "bookworm" && $3 == "main" { print $1; exit }' | grep . || echo http://deb.debian.org/debian
+    awk '$2 == "bookworm" && $3 == "main" { print $1; exit }' || true
 }
 
 # A folder that becomes `/` of an image: everybody may enter it.

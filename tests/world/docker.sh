@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# docker.sh up    starts an engine if none answers, and remembers that it was us
-# docker.sh down  takes down what the tests left, by label, and the engine only if we started it
+# docker.sh up     starts an engine if none answers, and remembers which run did it
+# docker.sh sweep  takes down what this run left, by label
+# docker.sh down   the same, and the engine only if this run started it
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=tests/world/common.sh
 . "$here/common.sh"
-remembered=$world/dockerd.pid
+remembered=$world/dockerd.$run.pid
 
 answers() { docker info >/dev/null 2>&1; }
 
@@ -32,11 +33,11 @@ up() {
   exit 1
 }
 
-# Only what carries our label: never another container of this machine.
+# Only what carries our label and run: never another container of this machine.
 sweep() {
   answers || return 0
-  docker ps -aq --filter "label=$label" | xargs -r docker rm -f -v >/dev/null
-  docker network ls -q --filter "label=$label" | xargs -r docker network rm >/dev/null
+  docker ps -aq --filter "label=$label=$run" | xargs -r docker rm -f -v >/dev/null
+  docker network ls -q --filter "label=$label=$run" | xargs -r docker network rm >/dev/null
 }
 
 down() {
@@ -49,7 +50,7 @@ down() {
       for _ in $(seq 60); do kill -0 "$pid" 2>/dev/null || break; sleep 0.5; done
     fi
     rm -f "$remembered"
-    echo "docker: the engine that the tests started is down"
+    echo "docker: the engine that this run started is down"
   fi
 }
 

@@ -17,7 +17,7 @@ packages=(
 )
 
 "$here/base-images.sh" debian
-made_of=$({ cat "$here/host-image.sh" "$here/common.sh"; docker image inspect -f '{{.Id}}' debian:bookworm-slim; } | sha256sum | cut -c1-16)
+made_of=$({ cat "$here/host-image.sh"; declare -f in_root; docker image inspect -f '{{.Id}}' debian:bookworm-slim; } | sha256sum | cut -c1-16)
 if image_is "$image" "$made_of"; then
   echo "$image: current"
   exit 0
@@ -25,7 +25,7 @@ fi
 echo "$image: making"
 folder=$(new_root)
 trap 'drop_root "$folder"' EXIT
-base=$(docker create --label "$label" debian:bookworm-slim true)
+base=$(docker create --label "$label=$run" debian:bookworm-slim true)
 docker export "$base" | tar -C "$folder" -x
 docker rm "$base" >/dev/null
 in_root "$folder" "${packages[@]}"
@@ -51,5 +51,8 @@ rm -f "$folder/etc/nginx/sites-enabled/default" "$folder/etc/machine-id" "$folde
 mkdir -p "$folder/etc/systemd/journald.conf.d"
 printf '[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\n' >"$folder/etc/systemd/journald.conf.d/world.conf"
 
+old=$(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null || true)
 tar -C "$folder" -c . | docker import --change "LABEL $label.made-of=$made_of" \
   --change 'CMD ["/lib/systemd/systemd"]' - "$image" >/dev/null
+# Kept while a host still runs from it.
+[ -z "$old" ] || docker rmi "$old" >/dev/null 2>&1 || true

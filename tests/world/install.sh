@@ -14,8 +14,10 @@ wanted=(
   fish tcsh        # login shells that are not POSIX; the others of the six come with the hosts
   mksh zsh
   git              # the sample app's repository, `git archive`
+  iproute2         # what containers call this machine
   curl             # asks a host as a person would
   gcc libc6-dev    # the linker and the C library that a static program is made with
+  shellcheck       # these scripts, and those inside workflows
   rsync            # copies of trees with owners and modes
   python3-venv     # linters of the docs level, in a folder of their own
 )

@@ -1,1 +1,7 @@
-//! The action as GitHub runs it.
+//! The action as GitHub runs it, and GitHub itself.
+
+mod act;
+mod action;
+mod artifact_client;
+mod fake;
+mod harness;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::world::command::await_some;
+use crate::world::command::{await_some, must, say};
 use crate::world::host::{App, Host, Options, Sudo};
+use crate::world::label;
 use crate::world::load::Load;
 use crate::world::sample::{Behaviour, Sample};
 
@@ -16,7 +17,7 @@ fn place(host: &Host, app: &App, sample: &Sample, tag: &str) {
 }
 
 fn switch(host: &Host, app: &App, tag: &str) {
-    host.exec(&format!("cd {} && ln -s releases/{tag} next && mv -T next {}", app.root, app.live));
+    host.exec(&format!("cd {} && ln -sfn releases/{tag} next && mv -T next {}", app.root, app.live));
 }
 
 fn live(host: &Host, app: &App, tag: &str) {
@@ -36,6 +37,9 @@ fn a_host_boots_and_lets_the_deploy_user_in() {
     host.put_file("/srv/a file", b"one\ntwo");
     assert_eq!(host.read_file("/srv/a file").as_deref(), Some("one\ntwo"));
     assert_eq!(host.read_file("/srv/none"), None);
+    let name = host.name().to_owned();
+    drop(host);
+    assert!(!say("docker", &["inspect", &name], b"").ok(), "a dropped host is gone");
 }
 
 #[test]
@@ -92,7 +96,11 @@ fn bad_releases_are_bad_in_their_own_way() {
         await_some(tag, Duration::from_secs(20), || (host.app_version(&app)? == version).then_some(()));
         assert_eq!(host.get(&app, "/health").0, health, "{tag}");
     }
+    switch(&host, &app, "v1.2.0-no-start");
+    host.reboot();
+    assert!(host.ssh("true").ok(), "a host is up after a boot with a failing app");
     place(&host, &app, &sample, "v1.3.0");
+    host.exec("systemctl reset-failed webapp");
     live(&host, &app, "v1.3.0");
 }
 
@@ -106,6 +114,17 @@ fn a_cut_network_is_silent_and_can_be_mended() {
     assert_eq!(said.code, Some(255), "{said:?}");
     host.mend();
     assert!(host.ssh("true").ok());
+}
+
+#[test]
+#[ignore = "world: hosts"]
+fn a_container_reaches_a_host_by_its_address() {
+    let host = Host::start(&Options { apps: Vec::new(), ..Options::default() });
+    let line = format!("exec 3<>/dev/tcp/{}/22 && head -n 1 <&3", host.address());
+    let banner =
+        must("docker", &["run", "--rm", "--label", &label(), "debian:bookworm-slim", "bash", "-c", &line], b"");
+    assert!(banner.starts_with("SSH-2.0-"), "{banner}");
+    assert!(host.ssh_known_hosts().contains(&format!("\n{} ssh-ed25519 ", host.address())));
 }
 
 #[test]

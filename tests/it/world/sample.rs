@@ -44,7 +44,11 @@ impl Sample {
     /// `v1.2.0-crash-loop`, `v1.2.0-sick`, `v1.2.0-wrong-version`. The moving tag `v1` is at v1.1.0.
     pub(crate) fn new() -> Self {
         let sample = Self { folder: TempDir::new().expect("a temporary folder") };
-        sample.run(&[]);
+        sample.tag("v1.0.0", Behaviour::Good);
+        sample.tag("v1.1.0", Behaviour::Good);
+        for bad in [Behaviour::NoStart, Behaviour::CrashLoop, Behaviour::Sick, Behaviour::WrongVersion] {
+            sample.tag(&format!("v1.2.0-{}", bad.name()), bad);
+        }
         sample
     }
 

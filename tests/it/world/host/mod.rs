@@ -11,7 +11,7 @@ use tempfile::TempDir;
 pub(crate) use options::{App, Options, Sudo};
 
 use super::command::{Said, await_some, must, say};
-use super::{HOST_IMAGE, LABEL, free_port, repository, unique};
+use super::{HOST_IMAGE, free_port, label, repository, unique};
 
 /// Who deploys.
 pub(crate) const USER: &str = "deploy";
@@ -54,7 +54,8 @@ impl Host {
         let publish = |outside: u16, inside: u16| format!("127.0.0.1:{outside}:{inside}");
         let (ssh, site, second) =
             (publish(ports.ssh, 22), publish(ports.site, SITE), publish(ports.second_site, SECOND_SITE));
-        let mut arguments = vec!["run", "-d", "--name", &host.name, "--hostname", "web-1", "--label", LABEL];
+        let label = label();
+        let mut arguments = vec!["run", "-d", "--name", &host.name, "--hostname", "web-1", "--label", &label];
         // systemd as PID 1 needs these, and needs no more: not --privileged.
         arguments.extend(["--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--cap-add", "SYS_PTRACE"]);
         arguments.extend(["--security-opt", "seccomp=unconfined", "--tmpfs", "/run", "--tmpfs", "/run/lock"]);
@@ -63,7 +64,7 @@ impl Host {
         arguments.extend(options.docker.iter().map(String::as_str));
         arguments.extend([HOST_IMAGE, "/lib/systemd/systemd"]);
         must("docker", &arguments, b"");
-        host.await_up();
+        host.await_whole();
         host.set_up(options);
         host
     }
@@ -91,8 +92,8 @@ impl Host {
         must("docker", &[&run, arguments].concat(), input);
     }
 
-    fn await_up(&self) {
-        // sshd has made its keys and answers only then.
+    /// A new host is whole: nothing on it has failed.
+    fn await_whole(&self) {
         await_some(&format!("{} is up", self.name), BOOT, || {
             let state = say("docker", &["exec", &self.name, "systemctl", "is-system-running"], b"").out;
             match state.trim() {
@@ -101,6 +102,12 @@ impl Host {
                 _ => None,
             }
         });
+    }
+
+    /// People can log in again. What a test deployed may well have failed at this boot, or still be starting.
+    fn await_logins(&self) {
+        let ready = "systemctl is-active -q ssh.service && systemctl is-active -q systemd-user-sessions.service";
+        await_some(&format!("{} is up again", self.name), BOOT, || self.try_exec(ready).ok().then_some(()));
     }
 
     /// The container's name, for docker.
@@ -132,7 +139,7 @@ impl Host {
     /// Its key lines, for loopback with our port and for its address among containers. Read inside, as on a console.
     pub(crate) fn ssh_known_hosts(&self) -> String {
         let key = self.host_key();
-        format!("[127.0.0.1]:{} {key}\n{} {key}\n", self.ports.ssh, self.address())
+        format!("[127.0.0.1]:{} {key}\n{} {key}\n", self.ssh_port(), self.address())
     }
 
     /// The fingerprint of its host key, as `ssh-keygen -lf` says it: `SHA256:…`.
@@ -160,7 +167,7 @@ impl Host {
     pub(crate) fn ssh(&self, line: &str) -> Said {
         let known = self.keys.path().join("known_hosts");
         std::fs::write(&known, self.ssh_known_hosts()).expect("our own folder");
-        let (known, port) = (format!("UserKnownHostsFile={}", known.display()), self.ports.ssh.to_string());
+        let (known, port) = (format!("UserKnownHostsFile={}", known.display()), self.ssh_port().to_string());
         let key = self.key();
         let mut arguments = vec!["-F", "/dev/null", "-o", &known, "-o", "StrictHostKeyChecking=yes"];
         arguments.extend(["-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=5"]);
@@ -206,10 +213,10 @@ impl Host {
         self.exec("cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat")
     }
 
-    /// Pulls the plug, puts it back, and waits until the host is up. What was only in memory is gone.
+    /// Pulls the plug, puts it back, and waits until people can log in. What was only in memory is gone.
     pub(crate) fn reboot(&self) {
         must("docker", &["restart", "-t", "0", &self.name], b"");
-        self.await_up();
+        self.await_logins();
     }
 
     /// Pulls the plug.
@@ -217,10 +224,10 @@ impl Host {
         must("docker", &["kill", &self.name], b"");
     }
 
-    /// Puts the plug back in, and waits until the host is up.
+    /// Puts the plug back in, and waits until people can log in.
     pub(crate) fn power_on(&self) {
         must("docker", &["start", &self.name], b"");
-        self.await_up();
+        self.await_logins();
     }
 
     /// Lets SSH fall silent in both directions: no reset, no end, as when a cable is pulled.
