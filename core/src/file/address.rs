@@ -153,7 +153,10 @@ pub(super) fn doubles(hosts: &[Host]) -> Vec<(usize, String)> {
         }
         let same_machine = (host.address.host.to_lowercase(), host.address.port.unwrap_or(22));
         if let Some(first) = addresses.insert(same_machine, &host.label) {
-            doubles.push((n, format!("{} is the same machine as {}", quoted(host.label.as_str()), quoted(first.as_str()))));
+            doubles.push((
+                n,
+                format!("{} is the same machine as {}", quoted(host.label.as_str()), quoted(first.as_str())),
+            ));
         }
     }
     doubles
@@ -177,9 +180,34 @@ mod tests {
     #[test]
     fn hostile_addresses_are_refused() {
         for text in [
-            "", "@", "@host", "-oProxyCommand=x", "user@-oProxyCommand=x", "-u@host", "a b", "host;id", "$(id)", "`id`",
-            "host:", "host:0", "host:65536", "host:+22", "host:22:22", "[::1", "[::1]x", "[::1]:", "[host]:22", "::1]:22",
-            "ssh://host", "user@host/path", "host\n", "u@v@host", "[fe80::1%eth0]", "ホスト", "%h", "[-o]",
+            "",
+            "@",
+            "@host",
+            "-oProxyCommand=x",
+            "user@-oProxyCommand=x",
+            "-u@host",
+            "a b",
+            "host;id",
+            "$(id)",
+            "`id`",
+            "host:",
+            "host:0",
+            "host:65536",
+            "host:+22",
+            "host:22:22",
+            "[::1",
+            "[::1]x",
+            "[::1]:",
+            "[host]:22",
+            "::1]:22",
+            "ssh://host",
+            "user@host/path",
+            "host\n",
+            "u@v@host",
+            "[fe80::1%eth0]",
+            "ホスト",
+            "%h",
+            "[-o]",
         ] {
             assert!(text.parse::<Address>().is_err(), "{text:?}");
         }

@@ -14,10 +14,11 @@ use super::trouble::{Trouble, What};
 use super::vocabulary;
 
 mod access;
+mod choice;
 mod cursor;
 
-pub(super) use cursor::{COMMANDS, PLACED};
 use cursor::Cursor;
+pub(super) use cursor::PLACED;
 
 /// What came of decoding.
 pub(super) struct Decoded<T> {
@@ -72,12 +73,12 @@ impl Context<'_> {
     }
 
     /// Reports all keys that must be there and are not, once for each map. A key whose value was left out was there.
-    fn report_missing(&self, id: Id, of: &str, present: impl Fn(&str) -> bool) {
+    fn report_missing(&self, id: Id, word: &str, of: &str, present: impl Fn(&str) -> bool) {
         if !self.state.borrow_mut().opened.insert(id) {
             return;
         }
         let Some(node) = self.tree.nodes.get(id) else { return };
-        let inside = if node.name.is_empty() { String::new() } else { format!(" in {}", quoted(&node.name)) };
+        let inside = if word.is_empty() { String::new() } else { format!(" in {}", quoted(word)) };
         for field in vocabulary::required(of) {
             if !present(field) {
                 let mistake = Mistake::new(node.named_at, format!("`{field}` is missing{inside}"));
@@ -91,7 +92,9 @@ impl Context<'_> {
         let Some(node) = self.tree.nodes.get(id) else { return };
         let Trouble { key, what, hints, .. } = trouble;
         let (what, more) = match what {
-            What::Value(what) if node.name.is_empty() => (what, None),
+            // A wrong key says itself what it is.
+            What::Value(what) if key => (what, None),
+            What::Value(what) if node.name.is_empty() => (format!("the file {what}"), None),
             What::Value(what) => (format!("{}: {what}", quoted(&node.name)), None),
             What::Whole(what) => (what, None),
             What::UnknownKey { key, known } => (format!("{} is not a setting here", quoted(&key)), list(&key, known)),

@@ -40,7 +40,8 @@ impl Simple {
         failures.extend(doubles(&hosts).into_iter().map(|(_, what)| wrong("hosts", what)));
         let mut services: Vec<Service> = Vec::new();
         for unit in self.services {
-            if services.iter().any(|other| matches!(other, Service::Systemd { unit: o, .. } if o.full() == unit.full())) {
+            if services.iter().any(|other| matches!(other, Service::Systemd { unit: o, .. } if o.full() == unit.full()))
+            {
                 failures.push(wrong("services", format!("the service `{unit}` is listed twice")));
             }
             services.push(Service::Systemd { unit, how: Restart::default() });
@@ -81,5 +82,54 @@ impl Simple {
             watchdog: None,
             setup: Setup::Auto,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn simple() -> Simple {
+        Simple {
+            app: AppName::new("diary").unwrap(),
+            environment: EnvironmentName::new("production").unwrap(),
+            hosts: vec![(Label::new("web-1").unwrap(), "deploy@192.0.2.1".parse().unwrap())],
+            root: AbsPath::new("/srv/diary").unwrap(),
+            services: vec![UnitName::new("diary").unwrap()],
+            health_url: Some("http://127.0.0.1:8000/health".into()),
+            source: None,
+        }
+    }
+
+    #[test]
+    fn the_same_as_a_file_that_says_the_same() {
+        let text = "version: 1\napp: diary\nenvironments:\n  production:\n    root: /srv/diary\n    \
+            hosts: { web-1: deploy@192.0.2.1 }\n    services: [diary]\n    \
+            health: [http: \"http://127.0.0.1:8000/health\"]\n";
+        let file = super::super::load(text, "x").unwrap();
+        assert_eq!(simple().environment().unwrap(), file.environment(None).unwrap());
+    }
+
+    #[test]
+    fn empty_inputs_are_missing_inputs() {
+        let empty = Simple { health_url: Some(String::new()), source: Some(" ".into()), ..simple() };
+        let missing = Simple { health_url: None, source: None, ..simple() };
+        assert_eq!(empty.environment().unwrap(), missing.environment().unwrap());
+    }
+
+    #[test]
+    fn all_wrong_inputs_are_told() {
+        let twice = simple().hosts.into_iter().chain(simple().hosts).collect();
+        let units = ["web", "web.service"].map(|unit| UnitName::new(unit).unwrap()).to_vec();
+        let wrong = Simple {
+            hosts: twice,
+            services: units,
+            health_url: Some("127.0.0.1".into()),
+            source: Some("../up".into()),
+            ..simple()
+        };
+        let places: Vec<_> = wrong.environment().unwrap_err().into_iter().filter_map(|failure| failure.place).collect();
+        let inputs = ["hosts", "hosts", "services", "health-url", "source"];
+        assert_eq!(places, inputs.map(|name| Place::Input(name.to_owned())));
     }
 }

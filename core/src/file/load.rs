@@ -9,16 +9,19 @@ use super::resolved::Environment;
 use super::tree::{Tree, parse};
 use super::{vocabulary, written};
 
+/// Where the deploy file lies, from the repository's root, unless another place is named.
+pub const PATH: &str = ".github/rollback-deploy.yml";
+
 /// A deploy file without mistakes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeployFile {
     app: AppName,
-    environments: Vec<(Environment, Display)>,
+    environments: Vec<(Environment, Locale)>,
 }
 
 /// How an environment's notices and reports are shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Display {
+pub struct Locale {
     /// The name of a time zone; absent: UTC.
     pub timezone: Option<String>,
     /// The language.
@@ -54,25 +57,28 @@ pub fn load(text: &str, path: &str) -> Result<DeployFile, Vec<Failure>> {
 
 fn resolve(tree: &Tree, decoded: Decoded<written::File>, mistakes: &mut Vec<Mistake>) -> Option<DeployFile> {
     mistakes.extend(decoded.mistakes);
-    let written::File { version: _, app, environments } = decoded.value?;
+    let written::File { version: _only_one_is_known, app, environments } = decoded.value?;
     let mut resolver = Resolver::new(tree, &decoded.left_out);
-    let mut resolved = Vec::new();
+    let mut meant = Vec::new();
     if let Some(environments) = &environments {
         for (name, environment) in &environments.0 {
-            let display = display(&environment.value);
-            resolved.extend(resolver.environment(app.as_ref(), name, &environment.value).map(|env| (env, display)));
+            let locale = locale(&environment.value);
+            meant.extend(resolver.environment(app.as_ref(), name, &environment.value).map(|env| (env, locale)));
         }
     }
     mistakes.append(&mut resolver.mistakes);
-    if resolved.is_empty() && mistakes.is_empty() {
+    if meant.is_empty() && mistakes.is_empty() {
         let at = tree.nodes.get(tree.root).map_or((1, 1), |node| node.at);
-        mistakes.push(Mistake::new(at, "there is no environment").hint("Name one: `environments: { production: { root: /srv/app } }`."));
+        mistakes.push(
+            Mistake::new(at, "there is no environment")
+                .hint("Name one: `environments: { production: { root: /srv/app } }`."),
+        );
     }
-    Some(DeployFile { app: app?, environments: resolved })
+    Some(DeployFile { app: app?, environments: meant })
 }
 
-fn display(environment: &written::Environment) -> Display {
-    Display {
+fn locale(environment: &written::Environment) -> Locale {
+    Locale {
         timezone: environment.timezone.as_ref().map(|zone| zone.value.clone()),
         language: match environment.language {
             Some(written::Language::Ja) => Language::Japanese,
@@ -105,11 +111,11 @@ impl DeployFile {
     ///
     /// # Errors
     /// As [`Self::environment`].
-    pub fn display(&self, name: Option<&EnvironmentName>) -> Result<Display, Vec<Failure>> {
-        self.find(name).map(|(_, display)| display.clone())
+    pub fn locale(&self, name: Option<&EnvironmentName>) -> Result<Locale, Vec<Failure>> {
+        self.find(name).map(|(_, locale)| locale.clone())
     }
 
-    fn find(&self, name: Option<&EnvironmentName>) -> Result<&(Environment, Display), Vec<Failure>> {
+    fn find(&self, name: Option<&EnvironmentName>) -> Result<&(Environment, Locale), Vec<Failure>> {
         let names = || self.names().map(EnvironmentName::as_str);
         let known = || format!("The deploy file has: {}.", names().collect::<Vec<_>>().join(", "));
         let wrong = |what: String, hint: String| {

@@ -11,7 +11,8 @@ use super::vocabulary::{all_not_built, short_form};
 #[must_use]
 pub fn reference_page() -> String {
     let definitions = raw();
-    let mut page = Page { text: String::new(), definitions: &definitions, queue: vec!["File".to_owned()], done: Vec::new() };
+    let mut page =
+        Page { text: String::new(), definitions: &definitions, queue: vec!["File".to_owned()], done: Vec::new() };
     page.add(concat!(
         "# The deploy file\n\n",
         "<!-- Generated from the types: `cargo run -p rollback-deploy-core --example reference`. -->\n\n",
@@ -63,6 +64,9 @@ impl Page<'_> {
             self.table(definition, properties);
         } else if let Some(choices) = definition["oneOf"].as_array() {
             self.choices(choices);
+        } else if definition["type"] == "array" {
+            let kind = self.kind(definition);
+            let _infallible = write!(self.text, "\nA {kind}.\n");
         }
         if name == "Check" {
             let bare = bare_words(self.definitions).iter().map(|word| format!("`{word}`")).collect::<Vec<_>>();
@@ -119,7 +123,6 @@ impl Page<'_> {
         match kinds.as_slice() {
             ["array"] => format!("list of {}", self.kind(&schema["items"])),
             ["object"] => format!("map of {} by name", self.kind(&schema["additionalProperties"])),
-            ["string"] => "text".to_owned(),
             ["integer"] => "number".to_owned(),
             _ => "text".to_owned(),
         }

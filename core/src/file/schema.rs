@@ -24,7 +24,24 @@ pub(super) fn raw() -> Map<String, Value> {
     schema.remove("$schema");
     schema.remove("title");
     definitions.insert("File".to_owned(), Value::Object(schema));
-    definitions
+    match sorted(Value::Object(definitions)) {
+        Value::Object(definitions) => definitions,
+        _ => Map::new(),
+    }
+}
+
+/// Keys in the order of the alphabet: another package of the build may switch on that `serde_json` keeps their order,
+/// and the generated pages must not depend on that.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let sorted_keys: BTreeMap<String, Value> =
+                map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+            Value::Object(sorted_keys.into_iter().collect())
+        }
+        Value::Array(list) => Value::Array(list.into_iter().map(sorted).collect()),
+        other => other,
+    }
 }
 
 /// The keys that must be there, by type.
@@ -67,7 +84,7 @@ pub fn schema_text() -> String {
     let bare = bare_words(&definitions);
     for (name, field) in SHORT_FORMS {
         if let Some(definition) = definitions.get_mut(*name) {
-            *definition = with_short_form(definition.take(), field);
+            *definition = with_short_form(definition, field);
         }
     }
     one_kind_of_service(&mut definitions);
@@ -85,7 +102,7 @@ pub fn schema_text() -> String {
         root.extend(file);
         root.insert("$defs".to_owned(), Value::Object(definitions));
     }
-    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    let mut text = serde_json::to_string_pretty(&sorted(schema)).unwrap_or_default();
     text.push('\n');
     text
 }
@@ -103,7 +120,7 @@ pub(super) fn bare_words(definitions: &Map<String, Value>) -> Vec<String> {
 }
 
 /// Either the one setting alone, or all of them.
-fn with_short_form(definition: Value, field: &str) -> Value {
+fn with_short_form(definition: &Value, field: &str) -> Value {
     let mut short = definition["properties"][field].clone();
     let kinds = short.get("type").cloned();
     if let (Some(short), Some(Value::Array(kinds))) = (short.as_object_mut(), kinds) {
@@ -120,6 +137,12 @@ fn one_kind_of_service(definitions: &mut Map<String, Value>) {
     let Some(long) = definitions.get_mut("Service").and_then(|service| service["anyOf"][1].as_object_mut()) else {
         return;
     };
-    let kinds = json!([{ "required": ["unit"] }, { "required": ["name", "start", "stop", "status"] }]);
+    let own = ["name", "start", "stop", "status"];
+    let any_own: Vec<Value> = own.iter().map(|word| json!({ "required": [word] })).collect();
+    let any_unit = json!([{ "required": ["unit"] }, { "required": ["how"] }]);
+    let kinds = json!([
+        { "required": ["unit"], "not": { "anyOf": any_own } },
+        { "required": own, "not": { "anyOf": any_unit } },
+    ]);
     long.insert("oneOf".to_owned(), kinds);
 }

@@ -73,7 +73,9 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.what {
             What::Value(what) | What::Whole(what) => f.write_str(what),
-            What::UnknownKey { key: word, .. } | What::UnknownWord { word, .. } => write!(f, "{} is unknown", quoted(word)),
+            What::UnknownKey { key: word, .. } | What::UnknownWord { word, .. } => {
+                write!(f, "{} is unknown", quoted(word))
+            }
             What::Missing(field) => write!(f, "`{field}` is missing"),
             What::Known => f.write_str("reported before"),
         }

@@ -29,9 +29,32 @@ const NOT_BUILT: &[(&str, &[&str], &str)] = &[
     (
         "Environment",
         &[
-            "rollout", "watch", "notify", "backup", "traffic", "maintenance", "hooks", "incident", "incidents", "freeze",
-            "drill", "drills", "metrics", "severity", "balancer", "cdn", "nginx", "blue-green", "checkout", "compose",
-            "migrations", "require-proven-in", "dashboards", "runbooks", "recovery", "encrypt",
+            "rollout",
+            "watch",
+            "notify",
+            "backup",
+            "traffic",
+            "maintenance",
+            "hooks",
+            "incident",
+            "incidents",
+            "freeze",
+            "drill",
+            "drills",
+            "metrics",
+            "severity",
+            "balancer",
+            "cdn",
+            "nginx",
+            "blue-green",
+            "checkout",
+            "compose",
+            "migrations",
+            "require-proven-in",
+            "dashboards",
+            "runbooks",
+            "recovery",
+            "encrypt",
         ],
         LEAVE_OUT,
     ),
@@ -44,7 +67,19 @@ const NOT_BUILT: &[(&str, &[&str], &str)] = &[
     ),
     (
         "Check",
-        &["database", "postgres", "mysql", "redis", "tls", "login", "endpoints", "steps", "metric", "prometheus", "version"],
+        &[
+            "database",
+            "postgres",
+            "mysql",
+            "redis",
+            "tls",
+            "login",
+            "endpoints",
+            "steps",
+            "metric",
+            "prometheus",
+            "version",
+        ],
         "Use `command` or `http` instead.",
     ),
     ("HttpCheck", &["method", "body", "token", "send"], LEAVE_OUT),
@@ -53,7 +88,7 @@ const NOT_BUILT: &[(&str, &[&str], &str)] = &[
     ("Allow", &["downgrade", "moved-tag"], LEAVE_OUT),
 ];
 
-const LEAVE_OUT: &str = "Leave it out.";
+const LEAVE_OUT: &str = "It belongs to a later version of rollback-deploy.";
 
 /// The setting that a bare value stands for.
 pub(super) fn short_form(of: &str) -> Option<&'static str> {
@@ -63,6 +98,26 @@ pub(super) fn short_form(of: &str) -> Option<&'static str> {
 /// What to do meanwhile, when the word belongs to later work.
 pub(super) fn not_built(of: &str, word: &str) -> Option<&'static str> {
     NOT_BUILT.iter().find(|(name, words, _)| *name == of && words.contains(&word)).map(|(_, _, hint)| *hint)
+}
+
+/// Whether a map of this type with this key is another thing altogether, so that nothing is missing in it.
+pub(super) fn is_another_thing(of: &str, key: &str) -> bool {
+    match of {
+        "File" => false,
+        "Environment" => matches!(key, "kubernetes" | "swarm"),
+        _ => not_built(of, key).is_some(),
+    }
+}
+
+/// A word with the key that it belongs to, where the word alone says too little.
+pub(super) fn in_its_place(of: &str, word: &str) -> String {
+    match of {
+        "Strategy" => format!("strategy: {word}"),
+        "Migrate" => format!("migrate: {word}"),
+        "Source" => format!("source: {word}"),
+        "Allow" => format!("allow: {word}"),
+        _ => word.to_owned(),
+    }
 }
 
 /// All words of later work, for the reference page: the type, and its words.
@@ -83,7 +138,8 @@ pub(super) fn belongs_to_environment(word: &str) -> bool {
 }
 
 /// The nearest of the right words, when it is near enough to be meant.
-pub(super) fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+#[must_use]
+pub fn nearest<'w>(word: &str, words: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     // Longer ones are not mistyped words, and comparing is quadratic.
     if word.len() > 64 {
         return None;

@@ -53,16 +53,19 @@ impl<'c, 't> Keys<'c, 't> {
     /// Empty equals missing, for keys that the type has; a wrong key is wrong also without a value.
     fn is_there(&self, pair: &Pair) -> bool {
         let known = self.of.is_some_and(|(_, fields)| fields.contains(&pair.key.as_str()));
-        !self.cx.left_out(pair.value) && !(known && matches!(self.cx.kind(pair.value), Kind::Empty))
+        let missing = known && matches!(self.cx.kind(pair.value), Kind::Empty);
+        !missing && !self.cx.left_out(pair.value)
     }
 
     fn wrong_key(&self, trouble: Trouble) -> Trouble {
         let (What::UnknownKey { key, .. }, Some((name, _))) = (&trouble.what, self.of) else { return trouble };
-        if let Some(hint) = vocabulary::not_built(name, key) {
-            return not_built(key, hint);
+        if let Some(later) = not_built(name, key) {
+            return later;
         }
         if name == "File" && vocabulary::belongs_to_environment(key) {
-            let hint = format!("Move `{key}` below the environment it is for: `environments: {{ production: {{ {key}: … }} }}`.");
+            let hint = format!(
+                "Move `{key}` below the environment it is for: `environments: {{ production: {{ {key}: … }} }}`."
+            );
             return Trouble::whole(format!("`{key}` belongs to an environment")).hint(hint);
         }
         trouble

@@ -1,7 +1,6 @@
 //! One node as a serde deserializer.
 
-use serde::de::value::StrDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, IntoDeserializer, VariantAccess, Visitor};
+use serde::de::{Deserializer, Visitor};
 
 use super::super::mistake::quoted;
 use super::super::tree::{Id, Kind};
@@ -9,18 +8,19 @@ use super::super::trouble::{Trouble, What};
 use super::super::vocabulary;
 use super::Context;
 use super::access::{Fields, Items, Keys, PlacedParts};
+use super::choice::Choice;
 
 /// The newtype whose list must not be written in brackets: `[echo a, b]` would silently be two commands.
-pub(crate) const COMMANDS: &str = "Commands";
+const COMMANDS: &str = "Commands";
 /// The tuple that carries a value together with its node.
-pub(crate) const PLACED: &str = "Placed";
+pub(in crate::file) const PLACED: &str = "Placed";
 
 /// One node; `bare` when it is the word of a choice and its settings are all left at their defaults.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor<'c, 't> {
     pub(super) cx: &'c Context<'t>,
     pub(super) id: Id,
-    bare: bool,
+    pub(super) bare: bool,
 }
 
 impl<'c, 't> Cursor<'c, 't> {
@@ -28,8 +28,16 @@ impl<'c, 't> Cursor<'c, 't> {
         Self { cx, id, bare: false }
     }
 
-    fn kind(&self) -> &'c Kind {
+    pub(super) fn kind(&self) -> &'c Kind {
         if self.bare { &Kind::Empty } else { self.cx.kind(self.id) }
+    }
+
+    /// What it is called: its key, or the bare word that it is.
+    fn word(&self) -> &'c str {
+        match (self.bare, self.cx.kind(self.id)) {
+            (true, Kind::Scalar { text, .. }) => text,
+            _ => self.cx.tree.nodes.get(self.id).map_or("", |node| node.name.as_str()),
+        }
     }
 
     /// The text of a scalar.
@@ -51,8 +59,11 @@ impl<'c, 't> Cursor<'c, 't> {
         let trouble = Trouble::value(format!("wants {wanted}, not {found}"));
         match (wanted, self.kind()) {
             ("text", Kind::Map(_)) => trouble.hint("A colon and a space make a map: put the whole text in quotes."),
-            ("a list", Kind::Scalar { text, .. }) if text.len() < 40 => {
+            ("a list", Kind::Scalar { text, .. }) if text.len() < 40 && !text.contains('\n') => {
                 trouble.hint(format!("One item in a line, each after `- `: `- {}`.", text.trim()))
+            }
+            ("a map", _) => {
+                trouble.hint("In each line a name, a colon and its value; hosts: `web-1: deploy@192.0.2.10`.")
             }
             ("a list", _) => trouble.hint("One item in a line, each after `- `."),
             _ => trouble,
@@ -68,26 +79,20 @@ impl<'c, 't> Cursor<'c, 't> {
     }
 
     /// A word that no list has: of later work, or mistyped.
-    fn unknown_word(&self, of: &str, trouble: Trouble) -> Trouble {
+    pub(super) fn unknown_word(&self, of: &str, trouble: Trouble) -> Trouble {
         let later = match &trouble.what {
-            What::UnknownWord { word, .. } => {
-                vocabulary::not_built(of, word).map(|hint| not_built(&self.setting(of, word), hint))
-            }
+            What::UnknownWord { word, .. } => not_built(of, word),
             _ => None,
         };
         later.unwrap_or(trouble).in_node(self.id)
     }
-
-    /// The word with its setting in front, where the word alone says too little.
-    fn setting(&self, of: &str, word: &str) -> String {
-        let name = self.cx.tree.nodes.get(self.id).map_or("", |node| node.name.as_str());
-        if matches!(of, "Check") { word.to_owned() } else { format!("{name}: {word}") }
-    }
 }
 
-pub(super) fn not_built(word: &str, hint: &str) -> Trouble {
-    Trouble::whole(format!("{} is not built yet: leave it out", quoted(word)))
-        .hint(if hint == "Leave it out." { "It belongs to a later version of rollback-deploy." } else { hint })
+/// The one clear error for a word of later work.
+pub(super) fn not_built(of: &str, word: &str) -> Option<Trouble> {
+    let hint = vocabulary::not_built(of, word)?;
+    let word = quoted(&vocabulary::in_its_place(of, word));
+    Some(Trouble::whole(format!("{word} is not built yet: leave it out")).hint(hint))
 }
 
 macro_rules! whole_numbers {
@@ -190,19 +195,17 @@ impl<'de> Deserializer<'de> for Cursor<'_, '_> {
             (Kind::Empty, _) => &[],
             (_, Some(field)) => return visitor.visit_map(Fields::short(self, field)),
             (Kind::Scalar { text, .. }, None) => {
-                let later = vocabulary::not_built(name, text).map(|hint| not_built(&self.setting(name, text), hint));
                 let wrong = || {
                     let known = format!("Settings, each in a line of its own: {}.", fields.join(", "));
                     self.wants("a map of settings").hint(known)
                 };
-                return Err(later.unwrap_or_else(wrong).in_node(self.id));
+                return Err(not_built(name, text).unwrap_or_else(wrong).in_node(self.id));
             }
             _ => return Err(self.wants("a map of settings").in_node(self.id)),
         };
-        // An environment of another kind needs none of what hosts need: its one mistake says it all.
-        let elsewhere = pairs.iter().any(|pair| name == "Environment" && matches!(&*pair.key, "kubernetes" | "swarm"));
+        let elsewhere = pairs.iter().any(|pair| vocabulary::is_another_thing(name, &pair.key));
         let empty = |pair: &super::super::tree::Pair| matches!(self.cx.kind(pair.value), Kind::Empty);
-        self.cx.report_missing(self.id, name, |field| {
+        self.cx.report_missing(self.id, self.word(), name, |field| {
             elsewhere || pairs.iter().any(|pair| pair.key == field && !empty(pair))
         });
         visitor.visit_map(Keys::of_struct(self.cx, pairs, name, fields)).map_err(|trouble| trouble.in_node(self.id))
@@ -248,58 +251,4 @@ impl<'de> Deserializer<'de> for Cursor<'_, '_> {
     }
 
     serde::forward_to_deserialize_any! { i8 i16 i32 i64 i128 u128 f32 f64 char bytes byte_buf unit_struct tuple identifier }
-}
-
-/// One word of a list of words, perhaps with settings.
-struct Choice<'c, 't> {
-    word: &'c str,
-    settings: Cursor<'c, 't>,
-    /// Where the word stands.
-    at: Cursor<'c, 't>,
-    of: &'static str,
-}
-
-impl<'de, 'c, 't> serde::de::EnumAccess<'de> for Choice<'c, 't> {
-    type Error = Trouble;
-    type Variant = Settings<'c, 't>;
-
-    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), Trouble> {
-        let word: StrDeserializer<'_, Trouble> = self.word.into_deserializer();
-        let key = !self.settings.bare;
-        match seed.deserialize(word) {
-            Ok(variant) => Ok((variant, Settings(self.settings))),
-            Err(trouble) if key => Err(Trouble { key, ..self.at.unknown_word(self.of, trouble) }),
-            Err(trouble) => Err(self.at.unknown_word(self.of, trouble)),
-        }
-    }
-}
-
-/// The settings of a chosen word.
-struct Settings<'c, 't>(Cursor<'c, 't>);
-
-impl<'de> VariantAccess<'de> for Settings<'_, '_> {
-    type Error = Trouble;
-
-    fn unit_variant(self) -> Result<(), Trouble> {
-        match self.0.kind() {
-            Kind::Empty => Ok(()),
-            _ => Err(Trouble::value("this word has no settings").in_node(self.0.id)),
-        }
-    }
-
-    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Trouble> {
-        seed.deserialize(self.0).map_err(|trouble| trouble.in_node(self.0.id))
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _len: usize, visitor: V) -> Result<V::Value, Trouble> {
-        self.0.deserialize_seq(visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Trouble> {
-        self.0.deserialize_struct("", fields, visitor)
-    }
 }

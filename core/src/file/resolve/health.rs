@@ -11,7 +11,6 @@ use super::super::written::health::{
     Check as Written, CommandCheck, EnvironmentCheck, ErrorsCheck, HttpCheck, PortCheck, ProcessCheck,
 };
 use super::super::written::placed::Placed;
-use super::source::has_password;
 use super::{Resolver, defaults};
 
 /// How many percent are free at least, when nothing is said.
@@ -24,14 +23,25 @@ fn within(time: Option<Time>, default: Seconds) -> Seconds {
 /// Why a URL cannot be asked.
 pub(in crate::file) fn wrong_url(url: &str) -> Option<&'static str> {
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
-    match authority {
-        None => Some("the URL must begin with http:// or https://"),
-        Some(host) if host.is_empty() || host.starts_with(':') => Some("the URL has no host"),
-        Some(_) if has_password(url) => Some("the URL has a password in it"),
-        Some(_) if url.chars().any(|c| c.is_whitespace() || c.is_control()) => Some("the URL has a space in it"),
-        Some(_) => None,
+    let Some(authority) = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default()) else {
+        return Some("the URL must begin with http:// or https://");
+    };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    match () {
+        // It would stand in records and logs.
+        () if authority.contains('@') => Some("the URL has a user or a password in it"),
+        () if url.chars().any(|c| c.is_whitespace() || c.is_control()) => Some("the URL has a space in it"),
+        () if host.is_empty() => Some("the URL has no host"),
+        () if port.is_some_and(|port| !is_port(port)) => Some("the port of the URL is not a number from 1 to 65535"),
+        () => None,
     }
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
 impl Resolver<'_> {
@@ -147,7 +157,8 @@ impl Resolver<'_> {
             }
             (None, None) if self.unsure_about(&["unit", "file", "errors"]) => return None,
             _ => {
-                let hint = "`- errors: { unit: web }` or `- errors: { file: logs/app.log }`; write two checks for both.";
+                let hint =
+                    "`- errors: { unit: web }` or `- errors: { file: logs/app.log }`; write two checks for both.";
                 self.wrong_hint(node, "`errors` reads one log: a `unit` or a `file`", hint);
                 return None;
             }
@@ -189,4 +200,38 @@ fn is_address(text: &str) -> bool {
     text.parse::<std::net::IpAddr>().is_ok()
         || (text.starts_with(|c: char| c.is_ascii_alphanumeric())
             && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrong_url;
+
+    #[test]
+    fn urls_to_ask() {
+        for url in [
+            "http://a",
+            "https://a.example.com:8443/x?y=z#w",
+            "http://[::1]/",
+            "http://[::1]:80/",
+            "http://127.0.0.1:8000",
+        ] {
+            assert_eq!(wrong_url(url), None, "{url}");
+        }
+        for url in [
+            "",
+            "a",
+            "ftp://a",
+            "http://",
+            "http://:80",
+            "http:///x",
+            "http://a:0",
+            "http://a:x",
+            "http://a:65536",
+            "http://u@a",
+            "http://u:p@a",
+            "http://a b",
+        ] {
+            assert!(wrong_url(url).is_some(), "{url}");
+        }
+    }
 }

@@ -43,16 +43,21 @@ impl<'t> Resolver<'t> {
         self.mistakes.push(Mistake::new(self.at(node), what).hint(hint));
     }
 
+    /// What the node is called, in front of a sentence about it.
+    fn name(&self, node: Id) -> String {
+        self.tree.nodes.get(node).map_or_else(String::new, |node| quoted(&node.name))
+    }
+
     /// Whether something of this name was left out: then nothing is concluded from its absence.
-    fn unsure_about(&self, names: &[&str]) -> bool {
-        let named = |id: &Id| self.tree.nodes.get(*id).is_some_and(|node| names.contains(&node.name.as_str()));
+    fn unsure_about(&self, words: &[&str]) -> bool {
+        let named = |id: &Id| self.tree.nodes.get(*id).is_some_and(|node| words.contains(&node.name.as_str()));
         self.left_out.iter().any(named)
     }
 
     fn time(&mut self, time: Option<&Placed<Time>>, default: Seconds, least: u64) -> Seconds {
         let Some(time) = time else { return default };
         if time.value.0.0 < least {
-            self.wrong(time.node, format!("this time is too short: at least {least}s"));
+            self.wrong(time.node, format!("{}: wants at least {least}s", self.name(time.node)));
         }
         time.value.0
     }
@@ -60,9 +65,9 @@ impl<'t> Resolver<'t> {
     /// Text that must say something, on one line unless it is a command.
     fn text(&mut self, text: &Placed<String>, one_line: bool) {
         if text.value.trim().is_empty() {
-            self.wrong(text.node, "this text is empty");
+            self.wrong(text.node, format!("{}: this text is empty", self.name(text.node)));
         } else if one_line && text.value.trim_end().contains('\n') {
-            self.wrong(text.node, "this text must be one line");
+            self.wrong(text.node, format!("{}: this text must be one line", self.name(text.node)));
         }
     }
 
@@ -73,6 +78,8 @@ impl<'t> Resolver<'t> {
         name: &EnvironmentName,
         written: &written::Environment,
     ) -> Option<Environment> {
+        // One strategy is built; the others are refused where the file names them.
+        let (Some(written::release::Strategy::Symlink) | None) = written.strategy;
         let hosts = self.hosts(written);
         let jump_host = written.jump_host.as_ref().map(|host| self.address(host));
         let known_hosts = self.known_hosts(&written.known_hosts);
@@ -147,7 +154,11 @@ impl<'t> Resolver<'t> {
     fn keep(&mut self, keep: Option<&Placed<u32>>) -> u32 {
         let Some(keep) = keep else { return defaults::KEEP };
         if !(1..=1000).contains(&keep.value) {
-            self.wrong_hint(keep.node, "`keep` wants a number from 1 to 1000", "Without a kept release nothing can be taken back.");
+            self.wrong_hint(
+                keep.node,
+                "`keep` wants a number from 1 to 1000",
+                "Without a kept release nothing can be taken back.",
+            );
         }
         keep.value
     }
@@ -167,7 +178,11 @@ impl<'t> Resolver<'t> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
         let text = &prefix.value;
         if !text.is_empty() && (!text.chars().all(plain) || text.starts_with(['-', '/', '.']) || text.contains("..")) {
-            self.wrong_hint(prefix.node, format!("the tag prefix {} is not valid", quoted(text)), "Write what stands before the number: `v`, or `app-v`.");
+            self.wrong_hint(
+                prefix.node,
+                format!("the tag prefix {} is not valid", quoted(text)),
+                "Write what stands before the number: `v`, or `app-v`.",
+            );
         }
         if text.ends_with(|c: char| c.is_ascii_digit()) {
             self.wrong(prefix.node, "a tag prefix must not end with a digit: it could not be told from the number");
@@ -183,7 +198,11 @@ impl<'t> Resolver<'t> {
         };
         let valid = zone.value == "UTC" || (zone.value.contains('/') && zone.value.split('/').all(part));
         if !valid {
-            self.wrong_hint(zone.node, format!("{} is no time zone", quoted(&zone.value)), "Write area and city, such as Asia/Tokyo, or UTC.");
+            self.wrong_hint(
+                zone.node,
+                format!("{} is no time zone", quoted(&zone.value)),
+                "Write area and city, such as Asia/Tokyo, or UTC.",
+            );
         }
     }
 
@@ -201,8 +220,9 @@ impl<'t> Resolver<'t> {
         written: &written::Environment,
         shared: &[Placed<crate::model::SharedPath>],
     ) -> Option<RelPath> {
-        let is_shared =
-            |path: &RelPath| shared.iter().any(|s| matches!(&s.value, crate::model::SharedPath::File(file) if file == path));
+        let is_shared = |path: &RelPath| {
+            shared.iter().any(|s| matches!(&s.value, crate::model::SharedPath::File(file) if file == path))
+        };
         let Some(file) = &written.environment_file else {
             return RelPath::new(defaults::ENVIRONMENT_FILE).ok().filter(is_shared);
         };

@@ -46,7 +46,11 @@ impl Resolver<'_> {
                 self.wrong_hint(item.node, what, format!("If it is a folder, write `{text}/`."));
             }
             if let Some(other) = taken.iter().find(|other| overlap(&path, other.value.path())) {
-                let what = format!("the shared paths {} and {} are inside one another", quoted(text), quoted(other.value.path().as_str()));
+                let what = format!(
+                    "the shared paths {} and {} are inside one another",
+                    quoted(text),
+                    quoted(other.value.path().as_str())
+                );
                 self.wrong_hint(item.node, what, "Share the outer one only.");
             }
             let value = if folder {
@@ -64,11 +68,19 @@ impl Resolver<'_> {
         for item in written {
             let path = &item.value;
             if let Some(shared) = shared.iter().find(|shared| overlap(path, shared.value.path())) {
-                let what = format!("{} is an asset and overlaps the shared {}", quoted(path.as_str()), quoted(shared.value.path().as_str()));
+                let what = format!(
+                    "{} is an asset and overlaps the shared {}",
+                    quoted(path.as_str()),
+                    quoted(shared.value.path().as_str())
+                );
                 self.wrong_hint(item.node, what, "What is shared is the same for all releases: list it once.");
             }
             if let Some(other) = taken.iter().find(|other| overlap(path, other)) {
-                let what = format!("the assets {} and {} are inside one another", quoted(path.as_str()), quoted(other.as_str()));
+                let what = format!(
+                    "the assets {} and {} are inside one another",
+                    quoted(path.as_str()),
+                    quoted(other.as_str())
+                );
                 self.wrong_hint(item.node, what, "List the outer one only.");
             }
             taken.push(path.clone());

@@ -41,7 +41,7 @@ impl Resolver<'_> {
         if self.unsure_about(&["unit", "name", "start", "stop", "status", "services"]) {
             return None;
         }
-        if how.is_some() {
+        if how.is_some() && !given.is_empty() {
             self.wrong(item.node, "`how` goes with `unit` only");
         }
         let missing: Vec<String> =
@@ -52,7 +52,11 @@ impl Resolver<'_> {
             } else {
                 format!("a service with commands of your own needs {} too", missing.join(" and "))
             };
-            self.wrong_hint(item.node, what, "A unit: `- web`. Your own: `- { name: web, start: …, stop: …, status: … }`.");
+            self.wrong_hint(
+                item.node,
+                what,
+                "A unit: `- web`. Your own: `- { name: web, start: …, stop: …, status: … }`.",
+            );
             return None;
         };
         for text in [&name, &start, &stop, &status] {

@@ -24,11 +24,17 @@ pub(in crate::file) fn wrong_git(url: &str) -> Option<&'static str> {
     match () {
         () if url.trim().is_empty() => Some("the git URL is empty"),
         // git would take it as an option, or run it as a transport (`ext::sh -c …`).
-        () if url.starts_with('-') || url.contains("::") => Some("this is not a git URL or directory"),
-        () if url.chars().any(|c| c.is_control() || c.is_whitespace()) => Some("a git URL has no spaces"),
+        () if url.starts_with('-') || is_helper(url) => Some("this is not a git URL or directory"),
+        () if url.chars().any(char::is_control) => Some("a git URL must be one line"),
         () if has_password(url) => Some("the git URL has a password in it"),
         () => None,
     }
+}
+
+/// Whether git would start a helper program of this name: `NAME::ADDRESS`.
+fn is_helper(url: &str) -> bool {
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "+-_.".contains(c));
+    url.split_once("::").is_some_and(|(name, _)| is_name(name))
 }
 
 /// Whether the part before `@` of a URL has a password.
@@ -56,7 +62,10 @@ pub(in crate::file) fn from_input(text: &str) -> Result<SourceChoice, String> {
         };
     }
     if vocabulary::nearest(text, ["archive"]).is_some() {
-        return Err(format!("{} is not known: did you mean `archive`? A folder of that name is `./{text}`", quoted(text)));
+        return Err(format!(
+            "{} is not known: did you mean `archive`? A folder of that name is `./{text}`",
+            quoted(text)
+        ));
     }
     match wrong_folder(text) {
         Some(what) => Err(what.to_owned()),
@@ -69,7 +78,11 @@ impl Resolver<'_> {
         let exclude = source.exclude.iter().map(|pattern| self.pattern(pattern)).collect();
         let given = [source.from.is_some(), source.folder.is_some(), source.git.is_some()];
         if given.iter().filter(|given| **given).count() > 1 {
-            self.wrong_hint(node, "a release comes from one source, and here are several", "Keep one of `from`, `folder` and `git`.");
+            self.wrong_hint(
+                node,
+                "a release comes from one source, and here are several",
+                "Keep one of `from`, `folder` and `git`.",
+            );
         }
         if let Some(folder) = &source.folder {
             if let Some(what) = wrong_folder(&folder.value) {
@@ -79,7 +92,11 @@ impl Resolver<'_> {
         }
         if let Some(git) = &source.git {
             if let Some(what) = wrong_git(&git.value) {
-                self.wrong_hint(git.node, what, "Give git its credentials by its own means, for instance a credential helper.");
+                self.wrong_hint(
+                    git.node,
+                    what,
+                    "Give git its credentials by its own means, for instance a credential helper.",
+                );
             }
             return SourceChoice::Git { url: git.value.clone(), exclude };
         }
@@ -89,7 +106,11 @@ impl Resolver<'_> {
     fn pattern(&mut self, pattern: &Placed<String>) -> String {
         self.text(pattern, true);
         if pattern.value.starts_with('/') || pattern.value.split('/').any(|part| part == "..") {
-            self.wrong_hint(pattern.node, "a pattern begins at the top of the source, without / and without ..", "For instance `docs/**`.");
+            self.wrong_hint(
+                pattern.node,
+                "a pattern begins at the top of the source, without / and without ..",
+                "For instance `docs/**`.",
+            );
         }
         pattern.value.clone()
     }
@@ -120,6 +141,7 @@ mod tests {
             ("https://me:secret@git.example.com/a/b", "wrong"),
             ("git@git.example.com:a/b", "git"),
             ("ext::sh -c id", "wrong"),
+            ("ssh://git@[2001:db8::1]/a", "git"),
             ("--upload-pack=id.git", "wrong"),
             ("../b.git", "git"),
         ] {

@@ -151,10 +151,14 @@ mod tests {
 
     #[test]
     fn times() {
-        for (text, seconds) in [("0", 0), ("0s", 0), ("60s", 60), ("5m", 300), ("5min", 300), ("1h30m", 5400), ("30d", LONGEST)] {
+        for (text, seconds) in
+            [("0", 0), ("0s", 0), ("60s", 60), ("5m", 300), ("5min", 300), ("1h30m", 5400), ("30d", LONGEST)]
+        {
             assert_eq!(parse_time(text), Ok(Seconds(seconds)), "{text}");
         }
-        for text in ["", "s", "5", "5x", "5 m", "-5s", "1.5h", "5m1h", "1h1h", "31d", "99999999999999999999s", "５s", "5ms"] {
+        for text in
+            ["", "s", "5", "5x", "5 m", "-5s", "1.5h", "5m1h", "1h1h", "31d", "99999999999999999999s", "５s", "5ms"]
+        {
             assert!(parse_time(text).is_err(), "{text}");
         }
     }

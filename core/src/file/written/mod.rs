@@ -109,6 +109,7 @@ pub(super) struct Environment {
     /// The shared file that holds the app's environment; each confirmed release keeps a copy. Default: `.env`, when that
     /// is shared.
     #[schemars(with = "Option<String>")]
+    #[expect(clippy::struct_field_names, reason = "this is the key people write")]
     pub(super) environment_file: Option<Placed<RelPath>>,
     /// How long a change may stay open without a sign of life of the run that made it; then the host goes back by
     /// itself. Default: `120s`.
