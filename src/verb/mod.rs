@@ -3,12 +3,14 @@
 
 pub mod deploy;
 pub mod fetch;
+pub mod init;
 pub mod look;
 pub mod plan;
 pub mod rollback;
 pub mod settle;
 pub mod setup;
 pub mod wish;
+pub mod validate;
 pub mod world;
 
 pub use wish::{Ended, Secrets, SimpleInputs, Stage, Verb, Wish};

@@ -9,9 +9,11 @@
 //! | written → meant: defaults, checks across settings | `resolve` |
 //! | the way in | `load`; without any file: `inputs` |
 //! | schema and reference page from the same types | `schema`, `reference` |
+//! | a first deploy file and workflows for a repository | `init` |
 
 pub mod address;
 mod decode;
+pub mod init;
 pub mod inputs;
 pub mod load;
 mod mistake;
