@@ -168,6 +168,8 @@ async fn finish(mut work: JoinHandle<Ended>, signals: &Signals, events: &Events)
 fn meta(context: &Context, wish: Option<&Wish>) -> RunMeta {
     let (rollback_workflow, rollback_inputs) = context.rollback_workflow().unwrap_or_default();
     RunMeta {
+        verb: wish.map(|wish| wish.verb.word().to_owned()).unwrap_or_default(),
+        version: wish.and_then(|wish| wish.version.clone()),
         app: wish.and_then(|wish| wish.simple.app.clone()),
         environment: wish.and_then(|wish| wish.environment.clone()),
         repository: context.repository.clone(),

@@ -17,14 +17,16 @@ pub fn is_needed() -> bool {
 /// Runs this program again as a child and stays until it ends; its exit code is ours. `None` when it cannot be started:
 /// then the work has to be done here, without a reaper.
 #[must_use]
-pub fn run(program: &str) -> Option<ExitCode> {
+pub fn run() -> Option<ExitCode> {
+    // Under the same name: it says which step this is.
+    let program = std::env::args_os().next().unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     runtime.block_on(async {
         // Before the child exists: no signal may be lost.
         let mut interrupt = signal(SignalKind::interrupt()).ok()?;
         let mut terminate = signal(SignalKind::terminate()).ok()?;
         let mut children = signal(SignalKind::child()).ok()?;
-        let child = Command::new("/proc/self/exe").arg0(program).spawn().ok()?;
+        let child = Command::new("/proc/self/exe").arg0(&program).spawn().ok()?;
         let child = Pid::from_raw(i32::try_from(child.id()).ok()?)?;
         loop {
             if let Some(code) = reap(child) {

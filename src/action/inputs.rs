@@ -64,8 +64,8 @@ pub const INPUTS: [Described; 20] = [
     input("health-url", "A URL that must answer with 200 after the switch, asked on the host itself.", ""),
     input(
         "source",
-        "Where the files come from: archive (the tag's archive from GitHub), a folder of the workspace such as dist/, or a git URL.",
-        "archive",
+        "Where the files come from: archive (the archive of the tag from GitHub), a folder of the workspace such as dist/, or a git URL. Empty: what the deploy file says, else archive.",
+        "",
     ),
     input(
         "allow",
@@ -122,7 +122,7 @@ pub struct Read {
 #[must_use]
 pub fn read(env: &BTreeMap<String, String>, by: String) -> Read {
     let mut form = Form { env, failures: Vec::new() };
-    let verb = form.of("action", |name, text| word(name, text, &Verb::ALL, Verb::word)).unwrap_or(Verb::Deploy);
+    let verb = form.of("action", |name, text| word(name, text, &verbs(), Verb::word)).unwrap_or(Verb::Deploy);
     let simple = SimpleInputs {
         app: form.of("app", parsed::<AppName>),
         hosts: form.many("hosts", hosts),
@@ -154,6 +154,11 @@ pub fn read(env: &BTreeMap<String, String>, by: String) -> Read {
     }
     let failures = form.failures;
     Read { wish: failures.is_empty().then_some(wish), failures, warnings: unknown(env) }
+}
+
+/// The verbs of this face: writing a first deploy file is for a person at a terminal.
+fn verbs() -> Vec<Verb> {
+    Verb::ALL.into_iter().filter(|verb| *verb != Verb::Init).collect()
 }
 
 /// The secrets among the inputs, as given: they are masked before anything else is said.

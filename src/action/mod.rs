@@ -30,11 +30,9 @@ use std::process::ExitCode;
 use async_trait::async_trait;
 
 use self::context::Context;
+use self::face::Step;
 use self::mine::Mine;
 use crate::verb::{Ended, Stage, Wish};
-
-/// What the post step is called: the image has a link of this name to the program.
-const POST: &str = "rollback-deploy-post";
 
 /// The verbs, as this face calls them.
 #[async_trait]
@@ -48,24 +46,33 @@ pub trait Deed: Send + Sync + 'static {
     async fn settle(&self, wish: Wish, github: Context, mine: Mine, stage: Stage) -> Ended;
 }
 
-/// Whether this process was started as the action: without arguments, in a step that has our inputs. (`action` is
-/// declared, so the runner sets it even when nothing is written.)
+/// Whether this process was started as the action: by a runner, without arguments, in a step that has our inputs.
+/// (`action` is declared, so the runner sets it even when nothing is written.)
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "a face reads our environment")]
-pub fn is_this() -> bool {
+pub fn is_our_runner() -> bool {
     std::env::args_os().len() <= 1 && std::env::var_os(inputs::variable("action")).is_some()
 }
 
-/// The face: reads our environment, calls the verbs, writes what a step writes.
+/// The step itself: reads our environment, calls the verbs, writes what a step writes.
 #[must_use]
 pub fn main(deed: impl Deed) -> ExitCode {
-    let program = std::env::args_os().next().unwrap_or_default().to_string_lossy().into_owned();
+    start(Step::Main, deed)
+}
+
+/// The post step: GitHub starts it after the job, in a new container, also when the step was killed. The image has a
+/// second name for the program, as an entry point has no arguments.
+#[must_use]
+pub fn post(deed: impl Deed) -> ExitCode {
+    start(Step::Post, deed)
+}
+
+fn start(step: Step, deed: impl Deed) -> ExitCode {
     if init::is_needed()
-        && let Some(code) = init::run(&program)
+        && let Some(code) = init::run()
     {
         return code;
     }
-    let step = if program.rsplit('/').next() == Some(POST) { face::Step::Post } else { face::Step::Main };
     let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().enable_all().build() else {
         return ExitCode::FAILURE;
     };

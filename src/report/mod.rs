@@ -5,6 +5,9 @@
 //! |---|---|
 //! | [`mask`] | secrets that must not be seen |
 //! | [`escape`] | text of others, per medium |
+//! | [`words`] | the sentence for each fact, answer and failure |
+//! | [`log`], [`terminal`], [`json`] | readers: the log of a step, a person, a program |
+//! | [`fold`], [`summary`] | what a run was, and the page about it |
 //! | [`commands`], [`files`] | how a step talks to GitHub's runner |
 
 pub mod commands;

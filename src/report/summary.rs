@@ -13,6 +13,10 @@ use super::mask::Masker;
 /// What is known of a run beside its events.
 #[derive(Debug, Clone, Default)]
 pub struct RunMeta {
+    /// The verb asked for; the stream says it too, once the verb has begun.
+    pub verb: String,
+    /// The version as it was written, until it is resolved.
+    pub version: Option<String>,
     /// The app.
     pub app: Option<AppName>,
     /// The environment.
@@ -35,6 +39,13 @@ pub struct RunMeta {
     pub notes: Vec<String>,
     /// Artifacts of the run, with their addresses.
     pub artifacts: Vec<(String, Option<String>)>,
+}
+
+impl RunMeta {
+    /// The verb of a run.
+    fn verb<'a>(&'a self, run: &'a Run) -> &'a str {
+        [run.verb.as_str(), self.verb.as_str()].into_iter().find(|verb| !verb.is_empty()).unwrap_or("run")
+    }
 }
 
 /// The whole summary, in Markdown.

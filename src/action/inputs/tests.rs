@@ -94,3 +94,20 @@ fn secrets_never_show_in_a_wish() {
     assert!(!shown.contains("very-secret"), "{shown}");
     assert_eq!(secrets(&env).count(), 2);
 }
+
+#[test]
+fn the_description_names_every_word() {
+    let about = |name: &str| INPUTS.iter().find(|input| input.name == name).unwrap().about;
+    let words =
+        |text: &str| text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).map(str::to_owned).collect();
+    let actions: Vec<String> = words(about("action"));
+    assert!(verbs().iter().all(|verb| actions.contains(&verb.word().to_owned())));
+    let overrides: Vec<String> = words(about("allow"));
+    assert!(Allow::ALL.iter().all(|allow| overrides.contains(&allow.word().to_owned())));
+}
+
+#[test]
+fn a_default_never_wins_over_the_deploy_file() {
+    let defaults = INPUTS.iter().filter(|input| !input.default.is_empty()).map(|input| input.name);
+    assert_eq!(defaults.collect::<Vec<_>>(), ["action", "with-env", "token"]);
+}

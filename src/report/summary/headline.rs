@@ -17,15 +17,16 @@ pub(super) struct Said {
 pub(super) fn said(run: &Run, outcome: Outcome, meta: &RunMeta) -> Said {
     let app = meta.app.as_ref().map_or_else(|| "the app".to_owned(), ToString::to_string);
     let place = meta.environment.as_ref().map_or_else(String::new, |name| format!(" in {name}"));
-    let version = run.version.clone().unwrap_or_else(|| "the release".to_owned());
+    let known = run.version.as_ref().or(meta.version.as_ref());
+    let version = known.cloned().unwrap_or_else(|| "the release".to_owned());
     let on = match run.targets.len() {
         0 | 1 => String::new(),
         hosts => format!(" on {}", count(hosts, "host", "hosts")),
     };
-    let verb = if run.verb.is_empty() { "run" } else { run.verb.as_str() };
+    let verb = meta.verb(run);
     let rollback = verb == "rollback";
     let change = rollback || verb == "deploy";
-    let asked = match (&run.version, &meta.environment) {
+    let asked = match (known, &meta.environment) {
         (Some(version), _) if rollback => format!("The rollback of {app}{place} to {version}"),
         (Some(version), Some(name)) if change => format!("The deploy of {version} of {app} to {name}"),
         (Some(version), _) => format!("The {verb} of {version} of {app}{place}"),

@@ -19,7 +19,7 @@ fn command_line(version: &str, environment: Option<&str>) -> String {
 
 impl Page<'_> {
     fn is_change(&self) -> bool {
-        matches!(self.run.verb.as_str(), "deploy" | "rollback")
+        matches!(self.meta.verb(self.run), "deploy" | "rollback")
     }
 
     pub(super) fn way_back(&self) -> Option<String> {

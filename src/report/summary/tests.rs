@@ -300,3 +300,47 @@ fn a_question_is_answered_in_the_summary() {
     story.tell(Some("web-1"), Fact::Found(Box::new(Query::Status), Box::new(found)));
     insta::assert_snapshot!(story.shown(Outcome::Done));
 }
+
+proptest::proptest! {
+    #[test]
+    fn what_a_host_says_is_only_text(text in "[<>|`@#\\[\\]()!*_\n\r\t a:/w.-]{0,60}") {
+        let mut story = Story::of("deploy", "v1.5.0");
+        deployed(&mut story, "web-1");
+        let said = text.as_str();
+        let why = Failure::failed(said).on_host(said).hint(said).because(said);
+        story
+            .tell(Some("web-1"), Fact::Checked(check(said, said, Verdict::Fail, said, Some(said))))
+            .tell(Some("web-1"), Fact::Failed(why))
+            .tell(Some("web-1"), Fact::Warned(said.to_owned()))
+            .tell(None, Fact::Ended(Outcome::Failed));
+        let meta = RunMeta {
+            notes: vec![said.to_owned()],
+            config: Some(said.to_owned()),
+            artifacts: vec![(said.to_owned(), Some(format!("https://evil.example/{said}")))],
+            ..meta()
+        };
+        let page = summary(&story.run, Outcome::Failed, &meta, &Masker::new());
+        let mut fence: Option<String> = None;
+        for line in page.lines() {
+            let ticks: String = line.chars().take_while(|c| *c == '`').collect();
+            match &fence {
+                Some(open) if line == open => fence = None,
+                Some(_) => continue,
+                None if ticks.len() >= 3 => fence = Some(ticks),
+                None => {}
+            }
+            let ours = line.replace("<code>", "").replace("</code>", "").replace("<!-- -->", "");
+            proptest::prop_assert!(!ours.contains('<'), "{}", line);
+            proptest::prop_assert!(!line.contains("](") || line.contains("](https://github.com/o/diary/"), "{}", line);
+            proptest::prop_assert!(!line.contains('@'), "{}", line);
+            if line.starts_with('|') {
+                proptest::prop_assert!([6, 8].contains(&line.matches('|').count()), "{}", line);
+            }
+            if line.starts_with('#') {
+                let known = ["What to do now", "The way back", "Targets", "Checks", "Timeline", "Notes", "Evidence and artifacts"];
+                proptest::prop_assert!(known.iter().any(|title| line == format!("### {title}")), "{}", line);
+            }
+        }
+        proptest::prop_assert_eq!(fence, None);
+    }
+}
