@@ -25,7 +25,7 @@ pub fn main(args: &[OsString]) -> ExitCode {
     let Some(session) = session() else { return ExitCode::from(USAGE) };
     tell_journal();
     if words.first() == Some(&"agent") {
-        return serve::serve(&root, &session, hello());
+        return serve::serve(&root, &session, &hello());
     }
     let state = match State::open(&root) {
         Ok(state) => state,

@@ -17,7 +17,15 @@ fn main() -> ExitCode {
         Some("agent" | "watchdog" | "keeper") => host_face::main(&args[1..]),
         Some("root") => rollback_deploy::root::main(&args[2..]),
         #[cfg(all(feature = "github", feature = "ssh"))]
-        _ if action::is_this() => action::main(action::deed::Deeds),
+        _ if called_post(&args) => action::post(action::deed::Deeds),
+        #[cfg(all(feature = "github", feature = "ssh"))]
+        _ if action::is_our_runner() => action::main(action::deed::Deeds),
         _ => cli::main(args),
     }
+}
+
+/// GitHub starts the post step by a name of its own: an entry point has no arguments.
+#[cfg(all(feature = "github", feature = "ssh"))]
+fn called_post(args: &[OsString]) -> bool {
+    args.first().is_some_and(|name| std::path::Path::new(name).ends_with("rollback-deploy-post"))
 }

@@ -24,7 +24,7 @@ pub fn arm(cx: Cx<'_>, id: &TxnId) -> Answer {
 }
 
 fn armed(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
-    let txn = match super::own(cx, id)? {
+    let txn = match super::own(cx, id) {
         Ok(txn) => txn,
         Err(answer) => return Ok(answer),
     };
@@ -43,7 +43,7 @@ fn armed(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
                 .unwrap_or(WatchdogKind::Detached);
             return Ok(Answer::Done(Box::new(Report::Armed { watchdog })));
         }
-        if let Err(answer) = super::own(cx, id)? {
+        if let Err(answer) = super::own(cx, id) {
             return Ok(answer);
         }
         if clock::uptime()?.0 > limit || cx.tell.cancelled() {

@@ -11,7 +11,7 @@ use rollback_deploy_core::wire::{Answer, Intent, Report};
 use super::cx::Cx;
 use super::state::{Held, Taken, explain};
 use super::store::{self, OpenTxn, names};
-use super::{abort, clock, environment, link, recover};
+use super::{abort, clock, environment, link, program, recover};
 
 /// Opens a change.
 pub fn begin(cx: Cx<'_>, intent: &Intent) -> Answer {
@@ -124,6 +124,7 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
     for (name, spare) in spares {
         held.put(name, &spare.to_record()).map_err(|error| broken(name, &error))?;
     }
+    program::keep(cx)?;
     environment::keep(state, &story)?;
     if intent.with_env {
         environment::make_ready(state, &story, &intent.txn)?;
@@ -208,7 +209,7 @@ pub fn renew(
 ) -> Answer {
     let extended = (|| {
         let held = cx.state.lock()?;
-        let txn = match super::own(cx, id)? {
+        let txn = match super::own(cx, id) {
             Ok(txn) => txn,
             Err(answer) => return Ok(answer),
         };

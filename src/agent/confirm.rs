@@ -20,7 +20,7 @@ fn confirmed(cx: Cx<'_>, proof: &Proof) -> Result<Answer, Failure> {
     if store::was_confirmed(cx.state, id) {
         return done(cx, id);
     }
-    let txn = match super::own(cx, id)? {
+    let txn = match super::own(cx, id) {
         Ok(txn) => txn,
         Err(answer) => return Ok(answer),
     };

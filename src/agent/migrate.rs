@@ -22,7 +22,7 @@ pub fn migrate(cx: Cx<'_>, id: &TxnId) -> Answer {
 }
 
 fn migrated(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
-    let txn = match super::own(cx, id)? {
+    let txn = match super::own(cx, id) {
         Ok(txn) => txn,
         Err(answer) => return Ok(answer),
     };
@@ -118,7 +118,7 @@ pub fn keeper(cx: Cx<'_>, id: &TxnId) -> ExitCode {
 
 fn kept(cx: Cx<'_>, id: &TxnId) -> Result<(), Failure> {
     let Some(_step) = step::take(cx, id)? else { return Ok(()) };
-    let Ok(txn) = super::own(cx, id)? else { return Ok(()) };
+    let Ok(txn) = super::own(cx, id) else { return Ok(()) };
     let story: Story = store::story(cx.state, &txn.release)?;
     let Some(migrate) = &story.settings.migrate else { return Ok(()) };
     let folder = store::folder(cx.state, &txn.release);

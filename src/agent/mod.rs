@@ -20,6 +20,7 @@ pub mod link;
 pub mod logs;
 pub mod migrate;
 pub mod privileged;
+pub mod program;
 pub mod prune;
 pub mod query;
 pub mod recover;
@@ -47,8 +48,8 @@ fn is_open(cx: Cx<'_>, id: &TxnId) -> bool {
 }
 
 /// The change, when it is open and in time; otherwise the truth about it. A controller that was away is fenced here.
-fn own(cx: Cx<'_>, id: &TxnId) -> Result<Result<Txn, Answer>, Failure> {
-    Ok(match store::open(cx.state) {
+fn own(cx: Cx<'_>, id: &TxnId) -> Result<Txn, Answer> {
+    match store::open(cx.state) {
         OpenTxn::Pending(txn) if txn.id == *id => match store::remaining(cx.state, &txn) {
             Some(_) => Ok(txn),
             None => Err(Answer::Refused(
@@ -57,7 +58,7 @@ fn own(cx: Cx<'_>, id: &TxnId) -> Result<Result<Txn, Answer>, Failure> {
             )),
         },
         _ => Err(not_ours(cx, id)),
-    })
+    }
 }
 
 /// The truth about a change that is not open.

@@ -37,10 +37,14 @@ fn pruned(cx: Cx<'_>, keep: u32) -> Result<Answer, Failure> {
             kept.push(format!("{id}: it was staged within a day"));
         } else if let Some(who) = used_by(cx, id) {
             kept.push(format!("{id}: {who}"));
-        } else if stage::remove_release(cx.state, id) {
-            cx.state.forget(&names::stage(id));
-            removed.push(id.clone());
-        } else if super::running::prune_as_root(cx, id) && stage::remove_release(cx.state, id) {
+        } else if !row.present {
+            // Its records stay: a release that failed here is known to be bad however old it is.
+        } else if stage::remove_files(cx.state, id)
+            || (super::running::prune_as_root(cx, id) && stage::remove_files(cx.state, id))
+        {
+            if row.state == ReleaseState::Staged && !row.proven {
+                stage::remove_release(cx.state, id);
+            }
             cx.state.forget(&names::stage(id));
             removed.push(id.clone());
         } else {
@@ -52,6 +56,11 @@ fn pruned(cx: Cx<'_>, keep: u32) -> Result<Answer, Failure> {
         drop(lock);
     }
     drop(held);
+    let open = match store::open(cx.state) {
+        OpenTxn::Pending(txn) | OpenTxn::Aborting(txn) => Some(txn.agent),
+        OpenTxn::Nothing | OpenTxn::Torn { .. } => None,
+    };
+    super::program::prune(cx, open.as_ref());
     prune_evidence(cx);
     Ok(Answer::Done(Box::new(Report::Pruned { removed, kept })))
 }

@@ -21,7 +21,7 @@ const HOLD: Seconds = Seconds(24 * 3600);
 pub fn recover(cx: Cx<'_>, allow: &[Allow]) -> Answer {
     let recovered = (|| {
         let ending = settle(cx)?;
-        let rubbish = collect_rubbish(cx)?;
+        let rubbish = collect_rubbish(cx);
         if !allow.contains(&Allow::Drift)
             && let Some(txn) = store::confirmed(cx.state)?
             && store::open(cx.state) == OpenTxn::Nothing
@@ -143,7 +143,7 @@ fn torn(cx: Cx<'_>, name: &'static str, why: &str) -> Result<(), Failure> {
 }
 
 /// Rubbish: folders with our own `building` record whose stage lock is free.
-fn collect_rubbish(cx: Cx<'_>) -> Result<Vec<ReleaseId>, Failure> {
+fn collect_rubbish(cx: Cx<'_>) -> Vec<ReleaseId> {
     let mut gone = Vec::new();
     for name in cx.state.names("releases").unwrap_or_default() {
         let Some(id) = name.strip_suffix(".state").and_then(|id| ReleaseId::new(id).ok()) else { continue };
@@ -159,5 +159,5 @@ fn collect_rubbish(cx: Cx<'_>) -> Result<Vec<ReleaseId>, Failure> {
         }
         drop(lock);
     }
-    Ok(gone)
+    gone
 }

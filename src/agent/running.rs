@@ -151,12 +151,10 @@ pub fn evidence(cx: Cx<'_>, story: &Story, txn: &TxnId) -> Vec<(String, String)>
             parts.push((format!("files/{}.txt", file.trim_start_matches('/').replace('/', "_")), text));
         }
     }
-    let answers: String = check_once(cx, story, None)
-        .iter()
-        .map(|result| {
-            format!("{} {}: {} {}\n", result.word, result.subject, result.verdict.word(), result.saw.expose())
-        })
-        .collect();
+    let answers = check_once(cx, story, None).iter().fold(String::new(), |text, result| {
+        let verdict = result.verdict.word();
+        text + &format!("{} {}: {verdict} {}\n", result.word, result.subject, result.saw.expose())
+    });
     parts.push(("checks.txt".to_owned(), answers));
     parts.extend(migrate::log_of(cx.state, txn).map(|log| ("migration.txt".to_owned(), log)));
     parts

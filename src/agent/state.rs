@@ -212,7 +212,7 @@ impl State {
         for _ in 0..1200 {
             match self.try_lock("mutex") {
                 Ok(Some(mutex)) => {
-                    self.sign(&mutex);
+                    sign(&mutex);
                     return Ok(Held { state: self, _mutex: mutex });
                 }
                 Ok(None) => thread::sleep(Duration::from_millis(50)),
@@ -224,15 +224,6 @@ impl State {
             .on_host(self.path("mutex").display())
             .because(holder.trim().to_owned())
             .hint("The watchdog ends a holder that outlives its deadline; otherwise look at that process."))
-    }
-
-    /// Writes who holds the mutex, in place and at a fixed width, so that a full disk is no hindrance.
-    fn sign(&self, mutex: &OwnedFd) {
-        let pid = std::process::id();
-        let line = format!("pid={pid} started={}", clock::started(pid).unwrap_or_default());
-        let padded = format!("{line:<62}\n");
-        // Best effort: the lock itself excludes, the name is for people and for the watchdog.
-        let _signed = rustix::io::pwrite(mutex, padded.as_bytes(), 0);
     }
 
     /// Who holds the mutex now: process and its start time; nothing when it is free.
@@ -260,12 +251,6 @@ impl State {
         written
     }
 
-    /// A name for a temporary file: nobody else's, in this boot or another.
-    fn fresh_name(&self, name: &str) -> String {
-        let ticks = clock::started(std::process::id()).unwrap_or_default();
-        format!("{name}.tmp.{}.{ticks}", std::process::id())
-    }
-
     /// Puts a record in place of an older one.
     ///
     /// # Errors
@@ -282,7 +267,7 @@ impl State {
     /// # Errors
     /// It was not written; what was there before still is.
     pub fn put_text(&self, name: &str, text: &str) -> io::Result<()> {
-        let temporary = self.fresh_name(name);
+        let temporary = fresh_name(name);
         let _leftover = rustix::fs::unlinkat(&self.folder, &temporary, AtFlags::empty());
         self.write_fresh(&temporary, text.as_bytes())?;
         if let Err(error) = rustix::fs::renameat(&self.folder, &temporary, &self.folder, name) {
@@ -297,7 +282,7 @@ impl State {
     /// # Errors
     /// It was not written.
     pub fn publish(&self, name: &str, text: &str) -> io::Result<Taken> {
-        let temporary = self.fresh_name(name);
+        let temporary = fresh_name(name);
         let _leftover = rustix::fs::unlinkat(&self.folder, &temporary, AtFlags::empty());
         self.write_fresh(&temporary, text.as_bytes())?;
         let linked = rustix::fs::linkat(&self.folder, &temporary, &self.folder, name, AtFlags::empty());
@@ -407,6 +392,21 @@ impl Held<'_> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Writes who holds the mutex, in place and at a fixed width, so that a full disk is no hindrance.
+fn sign(mutex: &OwnedFd) {
+    let pid = std::process::id();
+    let line = format!("pid={pid} started={}", clock::started(pid).unwrap_or_default());
+    let padded = format!("{line:<62}\n");
+    // Best effort: the lock itself excludes, the name is for people and for the watchdog.
+    let _signed = rustix::io::pwrite(mutex, padded.as_bytes(), 0);
+}
+
+/// A name for a temporary file: nobody else's, in this boot or another.
+fn fresh_name(name: &str) -> String {
+    let ticks = clock::started(std::process::id()).unwrap_or_default();
+    format!("{name}.tmp.{}.{ticks}", std::process::id())
 }
 
 fn parent_of(name: &str) -> &str {

@@ -14,7 +14,7 @@ use rollback_deploy_core::wire::act::Fault;
 use super::activate::Activated;
 use super::cx::{Cx, Tell};
 use super::store::{self, OpenTxn, names};
-use super::{abort, clock, link, recover, running};
+use super::{abort, clock, link, program, recover, running};
 
 /// How many failed looks at the live release's checks in a row mean that it is bad.
 const STRIKES: u32 = 3;
@@ -81,7 +81,7 @@ fn hand_over(cx: Cx<'_>, txn: &Txn, kind: WatchdogKind) {
     if txn.agent == cx.session.digest {
         return;
     }
-    let program = cx.state.path(&format!("agent/{}", txn.agent));
+    let program = program::path(cx.state, &txn.agent);
     if program.is_file() {
         let error = Command::new(&program).args(["watchdog", cx.state.root().as_str(), "--kind", kind.word()]).exec();
         tracing::error!(%error, program = %program.display(), "the program of the open change does not start; this one goes on");
@@ -181,7 +181,8 @@ fn end_stuck_holder(cx: Cx<'_>) {
 /// # Errors
 /// Our program cannot be started.
 pub fn detach(cx: Cx<'_>) -> Result<(), Failure> {
-    Command::new(&cx.session.program)
+    let kept = program::path(cx.state, &cx.session.digest);
+    Command::new(if kept.is_file() { &kept } else { &cx.session.program })
         .args(["watchdog", cx.state.root().as_str(), "--kind", WatchdogKind::Detached.word()])
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -1,6 +1,7 @@
 //! The operator's face: arguments, a terminal, an exit code. Everything else is the verbs'.
 
 pub mod args;
+mod files;
 pub mod place;
 
 use std::ffi::OsString;
@@ -131,7 +132,9 @@ async fn perform(args: Args, events: &Events, stop: &Stop) -> Result<Outcome, Ve
             };
             verb::setup::setup(&world(&common, events, stop).await?, mode).await
         }
-        Verb::Validate | Verb::Init | Verb::Demo => return Err(vec![Failure::bug("not joined yet")]),
+        Verb::Validate => return files::validate(&common, events),
+        Verb::Init => return files::init(events),
+        Verb::Demo => return Ok(crate::demo::run(events, stop).await),
     };
     Ok(ended.outcome)
 }

@@ -114,7 +114,7 @@ fn read_file(common: &Common) -> Result<Option<DeployFile>, Vec<Failure>> {
 }
 
 /// The deploy file here or in a folder above, up to the repository's top.
-fn find_file() -> Option<PathBuf> {
+pub(super) fn find_file() -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     for folder in here.ancestors() {
         let path = folder.join(DEPLOY_FILE);

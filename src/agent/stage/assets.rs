@@ -26,7 +26,7 @@ pub(super) fn merge(state: &State, id: &ReleaseId, settings: &Settings) -> Resul
     for path in &settings.assets {
         collect(&folder, path.as_path(), &mut own).map_err(|error| broken(&error))?;
     }
-    let text: String = own.iter().map(|path| format!("{path}\n")).collect();
+    let text = own.iter().fold(String::new(), |text, path| text + path + "\n");
     state.put_text(&list_name(id), &text).map_err(|error| broken(&error))?;
 
     let Some(live) = store::confirmed(state)? else { return Ok(()) };

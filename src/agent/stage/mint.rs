@@ -68,14 +68,18 @@ pub(super) fn discard(state: &State, minted: Minted) {
     drop(minted.lock);
 }
 
-/// Removes a release's folder and records: folder first, so that what is left is always recognised as ours.
+/// Removes a release's folder; its records stay, so that what is left is always recognised as ours.
 #[expect(clippy::disallowed_methods, reason = "staging: the folder of a release that nothing can use")]
-pub(in crate::agent) fn remove_release(state: &State, id: &ReleaseId) -> bool {
-    let folder = store::folder(state, id);
-    let gone = match fs::remove_dir_all(&folder) {
+pub(in crate::agent) fn remove_files(state: &State, id: &ReleaseId) -> bool {
+    match fs::remove_dir_all(store::folder(state, id)) {
         Ok(()) => true,
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    };
+    }
+}
+
+/// Removes a release's folder, then its records.
+pub(in crate::agent) fn remove_release(state: &State, id: &ReleaseId) -> bool {
+    let gone = remove_files(state, id);
     if gone {
         for name in [
             names::manifest(id),
