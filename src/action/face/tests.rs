@@ -151,6 +151,7 @@ fn the_post_step_settles_with_and_without_saved_state() {
     let case = Case::new(&[]);
     let (_, log) = case.run(Step::Post, Does::Nothing);
     assert!(log.contains("settled https://github.com/o/r/actions/runs/7/attempts/1#deploy"), "{log}");
+    assert!(log.contains("The post step of the app is done.") && !log.contains("live"), "{log}");
     let (_, log) = Case::new(&[]).set("STATE_phase", "begun").set("STATE_word", "abc").run(Step::Post, Does::Nothing);
     assert!(log.contains("#deploy.abc"), "{log}");
     let (outcome, log) = Case::new(&[]).set("STATE_phase", "ended").run(Step::Post, Does::Panics);
