@@ -27,7 +27,9 @@ fn git(root: &Path, arguments: &[&str]) {
 fn repository(files: &[(&str, &str)]) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     git(root.path(), &["init", "--quiet"]);
-    files.iter().for_each(|(path, text)| put(root.path(), path, text));
+    for (path, text) in files {
+        put(root.path(), path, text);
+    }
     root
 }
 

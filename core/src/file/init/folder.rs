@@ -50,7 +50,7 @@ pub fn is_listed(folder: &str) -> bool {
 }
 
 /// Files of the top level whose text says something.
-const READ: [&str; 13] = [
+const READ: [&str; 12] = [
     "package.json",
     "requirements.txt",
     "pyproject.toml",
@@ -63,7 +63,6 @@ const READ: [&str; 13] = [
     ".env.example",
     ".env.sample",
     ".env.dist",
-    "Dockerfile",
 ];
 
 /// Whether the text of a file is worth reading; the path is from the repository's root.

@@ -173,9 +173,8 @@ fn seen_port(folder: &Folder, units: &[Unit]) -> Option<Port> {
         Some(Port { number, from: file.to_owned() })
     };
     let example = || ENV_EXAMPLES.iter().find_map(|file| from(file, |line| line.starts_with("PORT=")));
-    unit.or_else(|| from("Procfile", |line| line.starts_with("web:")))
-        .or_else(example)
-        .or_else(|| from("Dockerfile", |line| line.starts_with("EXPOSE ")))
+    // What a Dockerfile exposes is a port of the container, and the app runs without one.
+    unit.or_else(|| from("Procfile", |line| line.starts_with("web:"))).or_else(example)
 }
 
 fn env_names(text: &str) -> Vec<EnvName> {

@@ -214,7 +214,6 @@ fn texts_of_a_repository_stay_in_their_line() {
         (".env.example", format!("{evil}=1\nGOOD={evil}\n")),
         ("composer.json", serde_json::json!({ "require": { "php": evil } }).to_string()),
         ("go.mod", evil.to_owned()),
-        ("Dockerfile", format!("EXPOSE {evil}\n")),
     ] {
         let mut folder = folder(&[(other.0, &other.1), ("cmd/$(id)/", ""), (".github/workflows/$(id).yml", "tags: x")]);
         folder.name = evil.to_owned();

@@ -58,10 +58,8 @@ pub(super) fn depends(text: &str, on: &str) -> bool {
 /// The port that a command line, a setting or an address names.
 pub(super) fn port(text: &str) -> Option<u16> {
     let mut words = text.split(|c: char| c.is_whitespace() || "\"',=".contains(c)).filter(|word| !word.is_empty());
-    let number = |text: &str| {
-        let digits = text.split('/').next().unwrap_or_default();
-        (digits.len() >= 2 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
-    };
+    let number =
+        |text: &str| (text.len() >= 2 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten();
     let after_colon = |word: &str| {
         let (address, digits) = word.rsplit_once(':')?;
         let local = ["", "0.0.0.0", "127.0.0.1", "localhost", "[::]", "[::1]", "*", "tcp://0.0.0.0", "tcp://127.0.0.1"];
@@ -70,7 +68,7 @@ pub(super) fn port(text: &str) -> Option<u16> {
     let mut named = false;
     words.find_map(|word| {
         let found = after_colon(word).or_else(|| if named { number(word) } else { None });
-        named = matches!(word, "PORT" | "--port" | "-p" | "--bind" | "-b" | "EXPOSE" | "ListenStream");
+        named = matches!(word, "PORT" | "--port" | "-p" | "--bind" | "-b" | "ListenStream");
         found.filter(|port| *port != 0)
     })
 }
@@ -87,7 +85,6 @@ mod tests {
             ("uvicorn main:app --host 127.0.0.1 --port 8002", Some(8002)),
             ("PORT=3000", Some(3000)),
             ("\"PORT=3001\" \"A=b\"", Some(3001)),
-            ("EXPOSE 8080/tcp", Some(8080)),
             ("ListenStream=127.0.0.1:9000", Some(9000)),
             ("ListenStream=9001", Some(9001)),
             ("ListenStream=/run/diary.sock", None),
