@@ -22,7 +22,6 @@ pub mod action;
 pub mod agent;
 pub mod ask;
 pub mod cli;
-pub mod demo;
 pub mod engine;
 #[cfg(feature = "github")]
 pub mod github;

@@ -1,6 +1,7 @@
 //! The operator's face: arguments, a terminal, an exit code. Everything else is the verbs'.
 
 pub mod args;
+mod demo;
 mod files;
 pub mod place;
 
@@ -134,7 +135,8 @@ async fn perform(args: Args, events: &Events, stop: &Stop) -> Result<Outcome, Ve
         }
         Verb::Validate => return files::validate(&common, events),
         Verb::Init => return files::init(events),
-        Verb::Demo => return Ok(crate::demo::run(events, stop).await),
+        Verb::Demo => return demo::run(stop).await,
+        Verb::DemoApp { ask, port_file } => return Ok(demo_app(ask, &port_file)),
     };
     Ok(ended.outcome)
 }
@@ -228,7 +230,7 @@ fn adopt_file_of(world: &mut World, tree: &Tree, common: &Common) -> Result<(), 
 }
 
 /// What `git` needs of our environment: where programs are, who we are, how the network is reached.
-fn git_environment() -> Vec<(OsString, OsString)> {
+pub(crate) fn git_environment() -> Vec<(OsString, OsString)> {
     const WANTED: [&str; 12] = [
         "PATH",
         "HOME",
@@ -246,4 +248,12 @@ fn git_environment() -> Vec<(OsString, OsString)> {
     #[expect(clippy::disallowed_methods, reason = "a face: what git may see")]
     let value = |name: &str| std::env::var_os(name).map(|value| (OsString::from(name), value));
     WANTED.into_iter().filter_map(value).collect()
+}
+
+/// The demo's sample app, and the question whether it is well.
+fn demo_app(ask: bool, port_file: &std::path::Path) -> Outcome {
+    if ask {
+        return if demo::ask_app(port_file) { Outcome::Done } else { Outcome::No };
+    }
+    demo::serve_app(port_file)
 }
