@@ -9,6 +9,7 @@ use rollback_deploy_core::plan::Fact;
 use rollback_deploy_core::plan::version::{RefType, RunEvent, refuse_event};
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Act, Answer, Logs, Query, Report, SetupMode};
+use secrecy::ExposeSecret as _;
 
 use super::context::{Context, GitRef};
 use super::mine::Mine;
@@ -18,6 +19,7 @@ use crate::github::settings::{Patience, Proxies};
 use crate::github::{Client, Repository, Settings};
 use crate::hello::hello;
 use crate::target::Target;
+use crate::transport::key;
 use crate::transport::Link;
 use crate::transport::programs::Programs;
 use crate::transport::ssh::{Login, SshRun, SshWish};
@@ -60,9 +62,29 @@ fn told(stage: &Stage, failures: Vec<Failure>) -> Ended {
 struct Ready {
     world: World,
     config: String,
+    api: Api,
+    event: Option<RunEvent>,
+}
+
+/// GitHub, as this run sees it.
+struct Api {
     client: Client,
     repository: Option<Repository>,
-    event: Option<RunEvent>,
+}
+
+impl Api {
+    fn new(wish: &Wish, github: &Context) -> Result<Self, Failure> {
+        let client = Client::new(&settings(wish, github)?)?;
+        let repository = github.repository.as_deref().map(Repository::new).transpose()?;
+        Ok(Self { client, repository })
+    }
+}
+
+/// The lines of the key as ssh will read them: pasted in another form they are not those that were masked so far.
+fn learn_key(wish: &Wish, stage: &Stage) {
+    if let Some(Ok(key)) = wish.key.as_ref().map(key::normalise) {
+        stage.secrets.learn(key.text.expose_secret());
+    }
 }
 
 async fn ready(wish: &Wish, github: &Context, stage: &Stage) -> Result<Ready, Vec<Failure>> {
@@ -71,9 +93,9 @@ async fn ready(wish: &Wish, github: &Context, stage: &Stage) -> Result<Ready, Ve
     if let Some(event) = &event {
         refuse_event(event).map_err(one)?;
     }
-    let client = Client::new(&settings(wish, github).map_err(one)?).map_err(one)?;
-    let repository = github.repository.as_deref().map(Repository::new).transpose().map_err(one)?;
-    let (mut environment, config) = config::environment(wish, github, &client, repository.as_ref()).await?;
+    learn_key(wish, stage);
+    let api = Api::new(wish, github).map_err(one)?;
+    let (mut environment, config) = config::environment(wish, github, &api.client, api.repository.as_ref()).await?;
     environment.settings.repository.clone_from(&github.repository);
     let links = links(wish, &environment).await.map_err(one)?;
     let mut allow: Vec<Allow> = environment.allow.iter().chain(&wish.allow).copied().collect();
@@ -87,7 +109,7 @@ async fn ready(wish: &Wish, github: &Context, stage: &Stage) -> Result<Ready, Ve
         events: stage.events.clone(),
         stop: Stop::on(stage.stop.clone()),
     };
-    Ok(Ready { world, config, client, repository, event })
+    Ok(Ready { world, config, api, event })
 }
 
 fn run_event(github: &Context) -> Option<RunEvent> {
@@ -154,7 +176,10 @@ async fn links(wish: &Wish, environment: &Environment) -> Result<Vec<(Label, Arc
 
 async fn perform(wish: &Wish, github: &Context, stage: &Stage) -> Result<Ended, Vec<Failure>> {
     match wish.verb {
-        Verb::Validate => return config::validate(wish, github).await,
+        Verb::Validate => {
+            let api = Api::new(wish, github).map_err(|failure| vec![failure])?;
+            return config::validate(wish, github, &api.client, api.repository.as_ref()).await;
+        }
         Verb::Init => {
             return Err(vec![
                 Failure::input("init writes files into a repository: it is a verb of the command line")
@@ -222,7 +247,7 @@ fn sources(ready: &Ready, github: &Context) -> Sources {
     Sources {
         workspace: github.workspace.clone().unwrap_or_else(|| ".".into()),
         git_environment: Vec::new(),
-        github: ready.repository.clone().map(|repository| (ready.client.clone(), repository)),
+        github: ready.api.repository.clone().map(|repository| (ready.api.client.clone(), repository)),
         git: None,
         event: ready.event.clone(),
     }

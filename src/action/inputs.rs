@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use rollback_deploy_core::file::{Address, nearest, parse_hosts};
 use rollback_deploy_core::model::{AbsPath, Allow, AppName, EnvironmentName, Failure, UnitName};
 use secrecy::SecretString;
 
-use super::values::{address, boolean, hosts, lines, list, nearest, port, time, user, word, wrong};
+use super::values::{boolean, lines, list, port, time, user, word, wrong};
 use crate::verb::{SimpleInputs, Verb, Wish};
 
 /// One input or output, for `action.yml` and the reference page.
@@ -61,7 +62,11 @@ pub const INPUTS: [Described; 20] = [
     input("jump-host", "user@host:port of a host that all connections go through.", ""),
     input("root", "The app's folder on each host, such as /var/www/diary.d.", ""),
     input("services", "The units of systemd that run the app, restarted and watched.", ""),
-    input("health-url", "A URL that must answer with 200 after the switch, asked on the host itself.", ""),
+    input(
+        "health-url",
+        "A URL that must answer with 200 after the switch, asked on the host itself; takes the place of the HTTP checks of the deploy file.",
+        "",
+    ),
     input(
         "source",
         "Where the files come from: archive (the archive of the tag from GitHub), a folder of the workspace such as dist/, or a git URL. Empty: what the deploy file says, else archive.",
@@ -125,11 +130,11 @@ pub fn read(env: &BTreeMap<String, String>, by: String) -> Read {
     let verb = form.of("action", |name, text| word(name, text, &verbs(), Verb::word)).unwrap_or(Verb::Deploy);
     let simple = SimpleInputs {
         app: form.of("app", parsed::<AppName>),
-        hosts: form.many("hosts", hosts),
+        hosts: form.many("hosts", |_, text| parse_hosts(text)),
         user: form.of("user", user),
         port: form.of("port", port),
         known_hosts: form.text("known-hosts").map(|text| lines(text).map(str::to_owned).collect()).unwrap_or_default(),
-        jump_host: form.of("jump-host", address),
+        jump_host: form.of("jump-host", parsed::<Address>),
         root: form.of("root", parsed::<AbsPath>),
         services: form.many("services", each(parsed::<UnitName>)),
         health_url: form.of("health-url", health_url),
