@@ -21,11 +21,14 @@ use crate::ask::Since;
 pub fn abort(cx: Cx<'_>, id: Option<&TxnId>, why: &str, fault: Fault) -> Answer {
     let aborted = (|| match store::open(cx.state) {
         OpenTxn::Pending(txn) if id.is_none_or(|id| *id == txn.id) => {
-            let ending = undo(cx, &txn, why, fault)?;
-            Ok(Answer::Undone(ending))
+            match undo(cx, &txn, why, fault)? {
+                Some(ending) => Ok(Answer::Undone(ending)),
+                // A confirm was first: it is told what became of it.
+                None => Ok(super::not_ours(cx, &txn.id)),
+            }
         }
         OpenTxn::Aborting(txn) if id.is_none_or(|id| *id == txn.id) => Ok(Answer::Undone(finish(cx)?)),
-        OpenTxn::Torn { .. } => {
+        OpenTxn::Torn { .. } | OpenTxn::Unreadable { .. } => {
             super::recover::settle(cx)?;
             Ok(Answer::Done(Box::new(Report::NothingOpen)))
         }
@@ -41,34 +44,37 @@ pub fn abort(cx: Cx<'_>, id: Option<&TxnId>, why: &str, fault: Fault) -> Answer 
 ///
 /// # Errors
 /// It could not be claimed or undone.
-pub fn preempt(cx: Cx<'_>, txn: &Txn, why: &str) -> Result<Ending, Failure> {
+pub fn preempt(cx: Cx<'_>, txn: &Txn, why: &str) -> Result<Option<Ending>, Failure> {
     undo(cx, txn, why, Fault::World)
 }
 
-/// Claims a pending change for its undo, and undoes it.
+/// Claims a pending change for its undo, and undoes it. Nothing when somebody else settled it first.
 ///
 /// # Errors
 /// It could not be claimed; or the undo could not be finished and will be by the watchdog.
-pub fn undo(cx: Cx<'_>, txn: &Txn, why: &str, fault: Fault) -> Result<Ending, Failure> {
+pub fn undo(cx: Cx<'_>, txn: &Txn, why: &str, fault: Fault) -> Result<Option<Ending>, Failure> {
     {
         let held = cx.state.lock()?;
-        if matches!(store::open(cx.state), OpenTxn::Pending(ref open) if open.id == txn.id) {
-            let fault = match fault {
-                Fault::Release => "release",
-                Fault::World => "world",
-            };
-            let reason = Record::new()
-                .with("txn", &txn.id)
-                .with("why", why)
-                .with("fault", fault)
-                .with("since", clock::uptime()?.0);
-            // Words only: a full disk must not keep a host from going back.
-            let _said = held.put(names::REASON, &reason);
-            held.rename(names::PENDING, names::ABORTING)
-                .map_err(|error| explain("the undo cannot be begun", &cx.state.path(names::ABORTING), &error))?;
+        match store::open(cx.state) {
+            OpenTxn::Pending(open) if open.id == txn.id => {}
+            OpenTxn::Aborting(open) if open.id == txn.id => {
+                drop(held);
+                return finish(cx).map(Some);
+            }
+            _ => return Ok(ending::last(cx.state).filter(|ending| ending.txn == txn.id)),
         }
+        let fault = match fault {
+            Fault::Release => "release",
+            Fault::World => "world",
+        };
+        let since = clock::uptime()?.0;
+        let reason = Record::new().with("txn", &txn.id).with("why", why).with("fault", fault).with("since", since);
+        // Words only: a full disk must not keep a host from going back.
+        let _said = held.put(names::REASON, &reason);
+        held.rename(names::PENDING, names::ABORTING)
+            .map_err(|error| explain("the undo cannot be begun", &cx.state.path(names::ABORTING), &error))?;
     }
-    finish(cx)
+    finish(cx).map(Some)
 }
 
 /// Finishes the undo that is under way, from the top. Whoever holds the step lock does it; the others find it done.
@@ -95,9 +101,11 @@ pub fn finish(cx: Cx<'_>) -> Result<Ending, Failure> {
             let old = store::story(cx.state, previous)?;
             back_to(cx, &txn, story.as_ref(), &old, was_switched)?
         }
-        None => nothing_live(cx, story.as_ref())?,
+        None => nothing_live(cx, &txn, story.as_ref(), was_switched)?,
     };
-    let marked_bad = fault == Fault::Release && healthy.is_ok() && mark(cx, &txn, &why);
+    // Bad only where something that was gone back to passed the same checks.
+    let blamed = fault == Fault::Release && was_switched && txn.previous.is_some() && healthy.is_ok();
+    let marked_bad = blamed && mark(cx, &txn, &why);
     if !marked_bad {
         mark_interrupted(cx, &txn, &why);
     }
@@ -147,6 +155,12 @@ fn back_to(
             environment::put(cx.state, new, &txn.id, "old")?;
         }
         link::point(cx.state, link, &txn.id, "old", &old.id)?;
+        // Where the new release has its link elsewhere, that one goes again.
+        if let Some(new) = new.filter(|new| new.settings.link != *link)
+            && link::read(cx.state, new.settings.link.as_path()).release() == Some(&new.id)
+        {
+            link::remove(&new.settings.link)?;
+        }
     }
     if !moved {
         // Nothing was switched, so nothing was restarted: what runs is asked, not touched.
@@ -184,16 +198,15 @@ fn healthy(cx: Cx<'_>, story: &Story, switched: Option<&Since>) -> Result<(), St
     }
 }
 
-/// The undo of a first deploy: nothing live, as before.
-fn nothing_live(cx: Cx<'_>, new: Option<&Story>) -> Result<Result<(), String>, Failure> {
-    if let Some(new) = new {
-        running::stop(cx, new);
-        let _held = cx.state.lock()?;
-        if link::read(cx.state, new.settings.link.as_path()).release() == Some(&new.id) {
-            link::remove(&new.settings.link)?;
-        }
+/// The undo of a first deploy: nothing live, as before. What was not switched was not started either.
+fn nothing_live(cx: Cx<'_>, txn: &Txn, new: Option<&Story>, was_switched: bool) -> Result<Result<(), String>, Failure> {
+    let Some(new) = new else { return Ok(Err(format!("the record of {} cannot be read", txn.release))) };
+    let stopped = if was_switched { running::stop(cx, new) } else { Ok(()) };
+    let _held = cx.state.lock()?;
+    if link::read(cx.state, new.settings.link.as_path()).release() == Some(&new.id) {
+        link::remove(&new.settings.link)?;
     }
-    Ok(Ok(()))
+    Ok(stopped.map_err(|failure| failure.what))
 }
 
 /// Marks a release that failed by itself. A rollback never marks its target.
@@ -226,7 +239,9 @@ fn stay(cx: Cx<'_>, txn: &Txn, why: &str) -> Result<Ending, Failure> {
     let ending = Ending {
         txn: txn.id.clone(),
         release: txn.release.clone(),
-        now: Some(txn.release.clone()),
+        now: store::story(cx.state, &txn.release)
+            .ok()
+            .and_then(|story| link::read(cx.state, story.settings.link.as_path()).release().cloned()),
         healthy: false,
         why: why.to_owned(),
         marked_bad: false,
@@ -243,8 +258,7 @@ fn close(cx: Cx<'_>, txn: &Txn, ending: Ending) -> Result<Ending, Failure> {
     let name = if ending.healthy { names::ABORTED } else { names::FAILED };
     held.rename(names::ABORTING, name)
         .map_err(|error| explain("the undo cannot be closed", &cx.state.path(name), &error))?;
-    let other = if ending.healthy { names::FAILED } else { names::ABORTED };
-    for gone in [other, names::LEASE, names::HELD, names::TICK, names::ACTIVATED, names::REASON, names::MIGRATION] {
+    for gone in [names::LEASE, names::HELD, names::TICK, names::ACTIVATED, names::REASON, names::MIGRATION] {
         cx.state.forget(gone);
     }
     for gone in ["spare.bad", "spare.interrupted"] {
@@ -253,8 +267,12 @@ fn close(cx: Cx<'_>, txn: &Txn, ending: Ending) -> Result<Ending, Failure> {
     if let Ok(story) = store::story(cx.state, &txn.release) {
         link::remove_ready(&story.settings.link, &txn.id);
         environment::remove_ready(cx.state, &story, &txn.id);
-        if ending.now.is_none() {
+        // Only what was confirmed keeps its environment file: a later try takes today's.
+        if !store::releases(cx.state).iter().any(|row| row.id == txn.release && row.proven) {
             cx.state.forget(&names::environment(&txn.release));
+        }
+        if let Some(old) = txn.previous.as_ref().and_then(|id| store::story(cx.state, id).ok()) {
+            link::remove_ready(&old.settings.link, &txn.id);
         }
     }
     drop(held);

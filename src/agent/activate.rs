@@ -74,6 +74,8 @@ fn run(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
     let Some(_step) = step::take(cx, id)? else {
         return Ok(super::not_ours(cx, id));
     };
+    // Told before the mutex is taken: a slow listener must not keep it.
+    cx.tell.step("switch");
     let (txn, story, activated) = match switch(cx, id)? {
         Ok(switched) => switched,
         Err(answer) => return Ok(answer),
@@ -99,11 +101,9 @@ fn not_proven(story: &Story, broken: &CheckResult) -> Failure {
     // Unreadable is no proof, but it is no fault of the release either.
     let kind = if broken.verdict == Verdict::Error { Kind::Inconclusive } else { Kind::Failed };
     let what = format!("what runs is not proven to be {}: {} {}", story.id, broken.subject, broken.verdict.word());
-    Failure::new(kind, what)
-        .because(broken.saw.clone().expose())
-        .hint(
-            "A unit must start the app through the live link (WorkingDirectory or ExecStart), not through one release.",
-        )
+    Failure::new(kind, what).because(broken.saw.clone().expose()).hint(
+        "A unit must start the app through the live link (WorkingDirectory or ExecStart), not through one release.",
+    )
 }
 
 type Switch = Result<(Txn, Story, Activated), Answer>;
@@ -133,7 +133,6 @@ fn switch(cx: Cx<'_>, id: &TxnId) -> Result<Switch, Failure> {
     let activated = Activated { txn: id.clone(), session, finished: false, uptime: clock::uptime()?, since };
     // Recorded before the rename: what is written after it decides nothing.
     activated.write(cx)?;
-    cx.tell.step(&format!("switch {} to {}", story.settings.link, txn.release));
     if txn.with_env {
         environment::put(cx.state, &story, id, "new")?;
     }

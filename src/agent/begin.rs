@@ -3,7 +3,7 @@
 use std::io;
 
 use rollback_deploy_core::model::{
-    Allow, Failure, Operation, Record, ReleaseState, SchemaVerdict, SharedPath, Txn, Uptime,
+    Allow, Ending, Failure, Kind, Operation, Record, ReleaseState, SchemaVerdict, SharedPath, Txn, Uptime,
 };
 use rollback_deploy_core::wire::act::Holder;
 use rollback_deploy_core::wire::{Answer, Intent, Report};
@@ -22,50 +22,75 @@ pub fn begin(cx: Cx<'_>, intent: &Intent) -> Answer {
 }
 
 fn open(cx: Cx<'_>, intent: &Intent) -> Result<Answer, Failure> {
-    // What an earlier change left is settled first; a rollback does not wait for somebody else's deploy.
     let mut preempted = None;
-    loop {
+    // Each round settles one thing that somebody left, or is the last.
+    for _ in 0..ROUNDS {
         match store::open(cx.state) {
-            OpenTxn::Nothing => break,
+            OpenTxn::Nothing => {
+                if let Some(answer) = publish(cx, intent, preempted.clone())? {
+                    return Ok(answer);
+                }
+            }
             OpenTxn::Pending(txn) if txn.id == intent.txn => return Ok(begun(cx, &txn, None)),
             OpenTxn::Pending(txn) if store::remaining(cx.state, &txn).is_some() => {
+                // A rollback does not wait for somebody else's deploy.
                 if !(intent.operation == Operation::Rollback && txn.operation == Operation::Deploy) {
                     return Ok(Answer::Busy(holder(cx, &txn)));
                 }
                 cx.tell.step(&format!("undo the open deploy of {} first", txn.release));
                 let why = format!("a rollback by {} came first", intent.by);
-                preempted = Some(abort::preempt(cx, &txn, &why)?);
+                preempted = abort::preempt(cx, &txn, &why)?.or(preempted);
             }
-            OpenTxn::Pending(_) | OpenTxn::Aborting(_) | OpenTxn::Torn { .. } => {
-                recover::settle(cx)?;
-            }
+            OpenTxn::Unreadable { name, why } => return Err(store::newer_or_broken(cx.state, name, &why)),
+            OpenTxn::Pending(_) | OpenTxn::Aborting(_) | OpenTxn::Torn { .. } => drop(recover::settle(cx)?),
         }
+    }
+    Err(Failure::new(Kind::Busy, "changes follow one another on this host without end").hint("Try again."))
+}
+
+/// How often others may be first before we give up.
+const ROUNDS: u32 = 10;
+
+/// Publishes the intent; nothing when somebody was first and everything has to be looked at again.
+fn publish(cx: Cx<'_>, intent: &Intent, preempted: Option<Ending>) -> Result<Option<Answer>, Failure> {
+    let held = cx.state.lock()?;
+    if store::open(cx.state) != OpenTxn::Nothing {
+        return Ok(None);
     }
     if store::was_confirmed(cx.state, &intent.txn) {
         return match store::confirmed(cx.state)? {
             Some(txn) if txn.id == intent.txn => {
-                Ok(Answer::Done(Box::new(Report::Confirmed(store::proven_now(cx.state, &txn)?))))
+                let proven = store::proven_now(cx.state, &txn)?;
+                Ok(Some(Answer::Done(Box::new(Report::Confirmed(proven)))))
             }
             _ => Err(Failure::refused("this change was confirmed, and replaced by a later one")),
         };
     }
     if let Some(ending) = super::ending::last(cx.state).filter(|ending| ending.txn == intent.txn) {
-        return Ok(Answer::Undone(ending));
+        return Ok(Some(Answer::Undone(ending)));
     }
+    let published =
+        prepare(cx, &held, intent).and_then(|txn| match held.publish(names::PENDING, &txn.to_record().to_text()) {
+            Ok(Taken::Ours) => Ok(Some(begun(cx, &txn, preempted))),
+            Ok(Taken::Theirs) => Ok(None),
+            Err(error) => Err(explain("the change cannot be recorded", &cx.state.path(names::PENDING), &error)),
+        });
+    if !matches!(published, Ok(Some(_))) {
+        forget_ready(cx, intent);
+    }
+    published
+}
 
-    let held = cx.state.lock()?;
-    if let OpenTxn::Pending(txn) = store::open(cx.state) {
-        return Ok(Answer::Busy(holder(cx, &txn)));
+/// What was made ready for a change that did not begin is taken away; an environment file may hold secrets.
+fn forget_ready(cx: Cx<'_>, intent: &Intent) {
+    if let Ok(story) = store::story(cx.state, &intent.release) {
+        link::remove_ready(&story.settings.link, &intent.txn);
+        environment::remove_ready(cx.state, &story, &intent.txn);
     }
-    let txn = prepare(cx, &held, intent)?;
-    let text = txn.to_record().to_text();
-    match held.publish(names::PENDING, &text) {
-        Ok(Taken::Ours) => Ok(begun(cx, &txn, preempted)),
-        Ok(Taken::Theirs) => match store::open(cx.state) {
-            OpenTxn::Pending(other) => Ok(Answer::Busy(holder(cx, &other))),
-            _ => Err(Failure::refused("another change began at the same moment").hint("Try again.")),
-        },
-        Err(error) => Err(explain("the change cannot be recorded", &cx.state.path(names::PENDING), &error)),
+    if let Ok(Some(txn)) = store::confirmed(cx.state)
+        && let Ok(old) = store::story(cx.state, &txn.release)
+    {
+        link::remove_ready(&old.settings.link, &intent.txn);
     }
 }
 
@@ -93,7 +118,13 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
     let settings = &story.settings;
     usable(cx, intent)?;
     let confirmed = store::confirmed(state)?;
-    check_drift(cx, intent, confirmed.as_ref(), &settings.link)?;
+    let old = confirmed.as_ref().map(|txn| store::story(state, &txn.release)).transpose()?;
+    let old_link = old.as_ref().map_or(&settings.link, |old| &old.settings.link);
+    check_drift(cx, intent, confirmed.as_ref(), old_link)?;
+    if *old_link != settings.link {
+        check_elsewhere(cx, intent, &settings.link)?;
+    }
+    schema_guard(cx, intent, confirmed.as_ref())?;
     if intent.schema == SchemaVerdict::OneWay && !intent.allow.contains(&Allow::OneWay) {
         return Err(Failure::liftable(
             Allow::OneWay,
@@ -105,8 +136,10 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
     if let Some(txn) = &confirmed {
         let name = names::history(&txn.id);
         held.link(names::CONFIRMED, &name).map_err(|error| broken(&name, &error))?;
-        link::make_ready(state, &settings.link, &intent.txn, "old", &txn.release)?;
+        link::make_ready(state, old_link, &intent.txn, "old", &txn.release)?;
     }
+    // An undo takes this lock: with no inode left it could not be made any more.
+    drop(state.try_lock(names::STEP).map_err(|error| broken(names::STEP, &error))?);
     link::make_ready(state, &settings.link, &intent.txn, "new", &intent.release)?;
     let spares = [
         (
@@ -187,9 +220,38 @@ fn check_drift(
         (_, link::Live::NotALink) => Err(link::not_a_link(at)),
         (Some(txn), now) if now.release() == Some(&txn.release) => Ok(()),
         (None, link::Live::Absent) => Ok(()),
+        (_, now) if recover::left_by_schema(cx.state, now) => Ok(()),
         _ if intent.allow.contains(&Allow::Drift) => Ok(()),
         (confirmed, now) => Err(recover::drift(cx.state.root(), at, confirmed, now)),
     }
+}
+
+/// A release may have its link elsewhere than the one before it: nothing of others may stand there.
+fn check_elsewhere(cx: Cx<'_>, intent: &Intent, at: &rollback_deploy_core::model::AbsPath) -> Result<(), Failure> {
+    match link::read(cx.state, at.as_path()) {
+        link::Live::Absent | link::Live::Release(_) => Ok(()),
+        link::Live::NotALink => Err(link::not_a_link(at)),
+        _ if intent.allow.contains(&Allow::Drift) => Ok(()),
+        other => Err(recover::drift(cx.state.root(), at, None, &other)),
+    }
+}
+
+/// Going back past a one-way migration cannot work by itself: the old release does not know that database.
+fn schema_guard(cx: Cx<'_>, intent: &Intent, confirmed: Option<&Txn>) -> Result<(), Failure> {
+    if intent.operation != Operation::Rollback || intent.allow.contains(&Allow::OneWay) {
+        return Ok(());
+    }
+    let history = store::history(cx.state);
+    let since = history.iter().filter(|txn| txn.release == intent.release).map(|txn| txn.seq).min().unwrap_or_default();
+    let moved =
+        confirmed.into_iter().chain(&history).find(|txn| txn.seq > since && txn.schema == SchemaVerdict::OneWay);
+    moved.map_or(Ok(()), |txn| {
+        Err(Failure::liftable(
+            Allow::OneWay,
+            format!("{} moved the database one way: {} cannot run on it by itself", txn.release, intent.release),
+        )
+        .hint("Bring the database back first (a restore), or deploy a fix instead."))
+    })
 }
 
 /// The shared environment file of a release, if it has one.
@@ -214,7 +276,11 @@ pub fn renew(
             Err(answer) => return Ok(answer),
         };
         let deadline = clock::uptime()?.plus(window);
-        let record = Record::new().with("txn", id).with("deadline", deadline.0).with("at", clock::wall());
+        let record = if name == names::HELD {
+            recover::hold_record(id, deadline)
+        } else {
+            Record::new().with("txn", id).with("deadline", deadline.0).with("at", clock::wall())
+        };
         // A full disk cannot extend: the deadline that stands is said instead.
         if let Err(error) = held.put(name, &record) {
             return Ok(Answer::Refused(explain("the window cannot be extended", &cx.state.path(name), &error)));

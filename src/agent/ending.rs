@@ -32,12 +32,26 @@ fn from_record(record: &Record) -> Option<Ending> {
     })
 }
 
-/// How the last undo ended, when nothing was confirmed since.
+/// How the last undo ended, when nothing was confirmed since: of two records the later change counts.
 #[must_use]
 pub fn last(state: &State) -> Option<Ending> {
-    let (name, healthy) = if state.has(names::FAILED) { (names::FAILED, false) } else { (names::ABORTED, true) };
-    let txn = store::txn(state, name).ok().flatten()?;
-    Some(of(state, &txn, healthy))
+    let confirmed = store::confirmed(state).ok().flatten().map_or(0, |txn| txn.seq);
+    let ended = [(names::FAILED, false), (names::ABORTED, true)].into_iter().filter_map(|(name, healthy)| {
+        let txn = store::txn(state, name).ok().flatten()?;
+        (txn.seq > confirmed).then_some((txn, healthy))
+    });
+    ended.max_by_key(|(txn, _)| txn.seq).map(|(txn, healthy)| of(state, &txn, healthy))
+}
+
+/// Whether a human is needed: an undo did not end well, and nothing was confirmed since.
+#[must_use]
+pub fn needs_a_human(state: &State) -> bool {
+    let confirmed = store::confirmed(state).ok().flatten().map_or(0, |txn| txn.seq);
+    match store::txn(state, names::FAILED) {
+        Ok(Some(txn)) => txn.seq > confirmed,
+        Ok(None) => false,
+        Err(_) => true,
+    }
 }
 
 /// How the undo of this change ended.

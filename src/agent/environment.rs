@@ -12,6 +12,7 @@ use rustix::fs::{AtFlags, CWD, Mode};
 use super::begin::environment_file;
 use super::state::{State, explain};
 use super::store::names;
+use crate::ask::regular;
 
 /// The most that an environment file may hold, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -27,7 +28,7 @@ fn ready_path(shared: &Path, txn: &TxnId, which: &str) -> PathBuf {
 
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    File::open(path)?.take(LARGEST).read_to_string(&mut text)?;
+    regular::open(path)?.take(LARGEST).read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -60,18 +61,29 @@ pub fn make_ready(state: &State, story: &Story, txn: &TxnId) -> Result<(), Failu
     let kept =
         kept.ok_or_else(|| Failure::refused(format!("no copy of the environment file of {} is kept here", story.id)))?;
     let broken = |error: io::Error| explain("the environment file cannot be made ready", &shared, &error);
-    let today = read(&shared).map_err(broken)?;
-    let like = std::fs::metadata(&shared).map_err(broken)?;
-    for (which, text) in [("new", &kept), ("old", &today)] {
-        let path = ready_path(&shared, txn, which);
-        let _leftover = rustix::fs::unlinkat(CWD, &path, AtFlags::empty());
-        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&path).map_err(broken)?;
-        // The app must be able to read it as before: same mode, same group where we may give it.
-        let _group = std::os::unix::fs::fchown(&file, None, Some(like.gid()));
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(like.mode() & 0o777)).map_err(|error| broken(error.into()))?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(broken)?;
+    let like = std::fs::symlink_metadata(&shared).map_err(broken)?;
+    // The app must be able to read it as before: a file of its own user cannot be made by us.
+    let ours = rustix::process::geteuid().as_raw();
+    if like.uid() != ours {
+        return Err(Failure::refused(
+            "the environment file belongs to another user, so it cannot be brought back by us",
+        )
+        .on_host(shared.display())
+        .hint(format!(
+            "Let the deploy user own it, and the app read it by its group: `sudo chown $USER {}`.",
+            shared.display()
+        )));
     }
-    Ok(())
+    // The way back is the very file of today, by a second name.
+    let (new, old) = (ready_path(&shared, txn, "new"), ready_path(&shared, txn, "old"));
+    for leftover in [&new, &old] {
+        let _leftover = rustix::fs::unlinkat(CWD, leftover, AtFlags::empty());
+    }
+    rustix::fs::linkat(CWD, &shared, CWD, &old, AtFlags::empty()).map_err(|error| broken(error.into()))?;
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new).map_err(broken)?;
+    std::os::unix::fs::fchown(&file, None, Some(like.gid())).map_err(broken)?;
+    rustix::fs::fchmod(&file, Mode::from_raw_mode(like.mode() & 0o777)).map_err(|error| broken(error.into()))?;
+    file.write_all(kept.as_bytes()).and_then(|()| file.sync_all()).map_err(broken)
 }
 
 /// Puts one of the two in place by a rename; done already when it is gone.

@@ -150,7 +150,7 @@ fn journal(
 }
 
 fn open_file(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
+    let file = crate::ask::regular::open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a file")) }
 }
 

@@ -117,7 +117,9 @@ pub fn keeper(cx: Cx<'_>, id: &TxnId) -> ExitCode {
 }
 
 fn kept(cx: Cx<'_>, id: &TxnId) -> Result<(), Failure> {
-    let Some(_step) = step::take(cx, id)? else { return Ok(()) };
+    let Some(step) = step::take(cx, id)? else { return Ok(()) };
+    // The command holds the step lock with us: it may outlive us, and no undo may complete beside it.
+    let _inherited = rustix::io::fcntl_setfd(&step, rustix::io::FdFlags::empty());
     let Ok(txn) = super::own(cx, id) else { return Ok(()) };
     let story: Story = store::story(cx.state, &txn.release)?;
     let Some(migrate) = &story.settings.migrate else { return Ok(()) };

@@ -52,16 +52,14 @@ fn own(cx: Cx<'_>, id: &TxnId) -> Result<Txn, Answer> {
     match store::open(cx.state) {
         OpenTxn::Pending(txn) if txn.id == *id => match store::remaining(cx.state, &txn) {
             Some(_) => Ok(txn),
-            None => Err(Answer::Refused(
-                Failure::failed("the window of this change is over: the watchdog settles it by its own rule")
-                    .hint("`status` shows how it ended."),
-            )),
+            None => Err(Answer::Refused(window_over())),
         },
         _ => Err(not_ours(cx, id)),
     }
 }
 
-/// The truth about a change that is not open.
+/// The truth about a change that is not open. Only reads: callers hold locks. A change whose undo is under way is
+/// answered as busy with itself; [`serve`] finishes it once no lock is held.
 fn not_ours(cx: Cx<'_>, id: &TxnId) -> Answer {
     if let Ok(Some(txn)) = store::confirmed(cx.state)
         && txn.id == *id
@@ -73,14 +71,19 @@ fn not_ours(cx: Cx<'_>, id: &TxnId) -> Answer {
         return Answer::Undone(ending);
     }
     match store::open(cx.state) {
-        OpenTxn::Aborting(txn) if txn.id == *id => match abort::finish(cx) {
-            Ok(ending) => Answer::Undone(ending),
-            Err(failure) => Answer::Failed(failure),
-        },
-        OpenTxn::Pending(txn) | OpenTxn::Aborting(txn) if txn.id != *id => Answer::Busy(begin::holder(cx, &txn)),
-        OpenTxn::Pending(txn) => Answer::Held { settles_in: store::remaining(cx.state, &txn).unwrap_or(Seconds(0)) },
+        OpenTxn::Aborting(txn) => Answer::Busy(begin::holder(cx, &txn)),
+        OpenTxn::Pending(txn) if txn.id != *id => Answer::Busy(begin::holder(cx, &txn)),
+        OpenTxn::Pending(txn) if store::is_held(cx.state, &txn) => {
+            Answer::Held { settles_in: store::remaining(cx.state, &txn).unwrap_or(Seconds(0)) }
+        }
+        OpenTxn::Pending(_) => Answer::Refused(window_over()),
         _ => Answer::Refused(Failure::refused(format!("no change {id} is open on this host"))),
     }
+}
+
+fn window_over() -> Failure {
+    Failure::failed("the window of this change is over: the watchdog settles it by its own rule")
+        .hint("`status` shows how it ended.")
 }
 
 /// The moment of a wall-clock hint.

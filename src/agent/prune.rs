@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::fd::OwnedFd;
 
-use rollback_deploy_core::model::{Failure, ReleaseId, ReleaseState};
+use rollback_deploy_core::model::{Failure, ReleaseId, ReleaseRow, ReleaseState};
 use rollback_deploy_core::wire::{Answer, Report};
 
 use super::cx::Cx;
@@ -19,50 +20,70 @@ pub fn prune(cx: Cx<'_>, keep: u32) -> Answer {
 }
 
 fn pruned(cx: Cx<'_>, keep: u32) -> Result<Answer, Failure> {
-    let held = cx.state.lock()?;
-    let needed = needed(cx, keep)?;
     let (mut removed, mut kept) = (Vec::new(), Vec::new());
-    for row in store::releases(cx.state) {
+    // Who uses what is asked before the mutex is taken: it may take a while.
+    let needed_now = needed(cx, keep)?;
+    let candidates: Vec<ReleaseRow> =
+        store::releases(cx.state).into_iter().filter(|row| row.present && !needed_now.contains(&row.id)).collect();
+    let free: Vec<ReleaseRow> = candidates
+        .into_iter()
+        .filter(|row| match stays(cx, row) {
+            Some(why) => {
+                kept.push(format!("{}: {why}", row.id));
+                false
+            }
+            None => true,
+        })
+        .collect();
+    for (row, lock) in condemn(cx, keep, free)? {
         let id = &row.id;
-        if needed.contains(id) {
-            continue;
-        }
-        let Ok(Some(lock)) = cx.state.try_lock(&names::stage(id)) else {
-            kept.push(format!("{id}: it is being staged"));
-            continue;
-        };
-        let recent = time_of(&row.at).is_none_or(|at| at.duration_until(jiff::Timestamp::now()).as_secs() < RECENT);
-        let was_used = row.proven || matches!(row.state, ReleaseState::Bad { .. } | ReleaseState::Interrupted { .. });
-        if recent && !was_used {
-            kept.push(format!("{id}: it was staged within a day"));
-        } else if let Some(who) = used_by(cx, id) {
-            kept.push(format!("{id}: {who}"));
-        } else if !row.present {
-            // Its records stay: a release that failed here is known to be bad however old it is.
-        } else if stage::remove_files(cx.state, id)
+        if stage::remove_files(cx.state, id)
             || (super::running::prune_as_root(cx, id) && stage::remove_files(cx.state, id))
         {
-            if row.state == ReleaseState::Staged && !row.proven {
+            // The records of what failed here stay: it is known to be bad however old it is.
+            if !matches!(row.state, ReleaseState::Bad { .. }) {
                 stage::remove_release(cx.state, id);
             }
             cx.state.forget(&names::stage(id));
             removed.push(id.clone());
         } else {
-            kept.push(format!(
-                "{id}: files of another user lie in it; remove {} as root",
-                store::folder(cx.state, id).display()
-            ));
+            let place = store::folder(cx.state, id);
+            kept.push(format!("{id}: files of another user lie in it; remove {} as root", place.display()));
         }
         drop(lock);
     }
-    drop(held);
-    let open = match store::open(cx.state) {
-        OpenTxn::Pending(txn) | OpenTxn::Aborting(txn) => Some(txn.agent),
-        OpenTxn::Nothing | OpenTxn::Torn { .. } => None,
-    };
-    super::program::prune(cx, open.as_ref());
     prune_evidence(cx);
     Ok(Answer::Done(Box::new(Report::Pruned { removed, kept })))
+}
+
+/// Why an old release stays all the same.
+fn stays(cx: Cx<'_>, row: &ReleaseRow) -> Option<String> {
+    let recent = time_of(&row.at).is_none_or(|at| at.duration_until(jiff::Timestamp::now()).as_secs() < RECENT);
+    if recent && !row.proven && !matches!(row.state, ReleaseState::Bad { .. }) {
+        return Some("it was staged within a day".to_owned());
+    }
+    used_by(cx, &row.id)
+}
+
+/// Under the mutex: what is still not needed is recorded as rubbish, so that nothing can begin with it while it is taken
+/// away, and so that whoever comes after a crash takes the rest away.
+fn condemn(cx: Cx<'_>, keep: u32, free: Vec<ReleaseRow>) -> Result<Vec<(ReleaseRow, OwnedFd)>, Failure> {
+    let held = cx.state.lock()?;
+    let needed = needed(cx, keep)?;
+    let mut condemned = Vec::new();
+    for row in free.into_iter().filter(|row| !needed.contains(&row.id)) {
+        let Ok(Some(lock)) = cx.state.try_lock(&names::stage(&row.id)) else { continue };
+        let bad = matches!(row.state, ReleaseState::Bad { .. });
+        if bad || held.put(&names::state(&row.id), &ReleaseState::Building.to_record()).is_ok() {
+            condemned.push((row, lock));
+        }
+    }
+    let open = match store::open(cx.state) {
+        OpenTxn::Pending(txn) | OpenTxn::Aborting(txn) => Some(txn.agent),
+        OpenTxn::Nothing | OpenTxn::Torn { .. } | OpenTxn::Unreadable { .. } => None,
+    };
+    super::program::prune(cx, open.as_ref());
+    Ok(condemned)
 }
 
 /// Confirmed, its predecessor, every way back of an open change, the newest proven ones.
@@ -74,7 +95,7 @@ fn needed(cx: Cx<'_>, keep: u32) -> Result<BTreeSet<ReleaseId>, Failure> {
             needed.insert(txn.release);
             needed.extend(txn.previous);
         }
-        OpenTxn::Torn { .. } => {
+        OpenTxn::Torn { .. } | OpenTxn::Unreadable { .. } => {
             return Err(Failure::refused("a change is open that cannot be read: nothing is pruned"));
         }
         OpenTxn::Nothing => {}
@@ -99,7 +120,8 @@ fn needed(cx: Cx<'_>, keep: u32) -> Result<BTreeSet<ReleaseId>, Failure> {
 /// A process that runs from the release; one whose place cannot be read counts when the root face cannot say either.
 fn used_by(cx: Cx<'_>, id: &ReleaseId) -> Option<String> {
     let folder = store::folder(cx.state, id);
-    for entry in fs::read_dir("/proc").ok()?.flatten() {
+    let Ok(processes) = fs::read_dir("/proc") else { return Some("the processes cannot be read".to_owned()) };
+    for entry in processes.flatten() {
         let name = entry.file_name();
         let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         for what in ["cwd", "exe"] {

@@ -1,6 +1,7 @@
 //! Questions to a host that change nothing: status, list, history, health, logs, what goes into a backup.
 
 use std::fs;
+use std::io::Read as _;
 
 use rollback_deploy_core::model::{AbsPath, Failure, Foreign, ReleaseId, Service, Story, Verdict};
 use rollback_deploy_core::wire::{Answer, Logs, Query, Report};
@@ -122,8 +123,17 @@ fn backup(cx: Cx<'_>, id: &ReleaseId) -> Result<Report, Failure> {
     Ok(Report::Backup { previous, files, missing })
 }
 
+/// A file of the system, up to a little more than is taken.
+fn read_small(path: &str) -> std::io::Result<String> {
+    let mut text = String::new();
+    // Links are common in sites-enabled: they are followed, and what they lead to must be a regular file.
+    let real = fs::canonicalize(path)?;
+    crate::ask::regular::open(&real)?.take(257 * 1024).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 fn add_file(path: &str, below: &str, files: &mut Vec<(String, String)>, missing: &mut Vec<String>) {
-    match fs::read_to_string(path) {
+    match read_small(path) {
         Ok(text) if text.len() <= 256 * 1024 => {
             let name = path.rsplit('/').next().unwrap_or(path);
             files.push((format!("{below}/{name}"), text));

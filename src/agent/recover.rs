@@ -2,14 +2,15 @@
 //! explained, never guessed.
 
 use rollback_deploy_core::model::{
-    AbsPath, Allow, Ending, Failure, OnExpiry, Record, ReleaseId, ReleaseState, SchemaVerdict, Seconds, Txn, Verdict,
+    AbsPath, Allow, Ending, Failure, OnExpiry, Record, ReleaseId, SameBoot, SchemaVerdict, Seconds, Txn, TxnId, Uptime,
+    Verdict,
 };
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Answer, Report};
 
 use super::activate::Activated;
 use super::cx::Cx;
-use super::state::explain;
+use super::state::{State, explain};
 use super::store::{self, OpenTxn, names};
 use super::{abort, clock, confirm, link, running, stage};
 use crate::ask::Since;
@@ -28,7 +29,7 @@ pub fn recover(cx: Cx<'_>, allow: &[Allow]) -> Answer {
         {
             let story = store::story(cx.state, &txn.release)?;
             let live = link::read(cx.state, story.settings.link.as_path());
-            if live.release() != Some(&txn.release) {
+            if live.release() != Some(&txn.release) && !left_by_schema(cx.state, &live) {
                 return Err(drift(cx.state.root(), &story.settings.link, Some(&txn), &live));
             }
         }
@@ -46,10 +47,18 @@ pub fn drift(root: &AbsPath, at: &AbsPath, confirmed: Option<&Txn>, live: &link:
         }
         None => format!("something stands where the live link shall be: {}", live.words()),
     };
-    let back = confirmed
-        .map(|txn| format!("To take the change by hand back: `ln -sfn {root}/releases/{} {at}` on the host.", txn.release));
+    let back = confirmed.map(|txn| {
+        format!("To take the change by hand back: `ln -sfn {root}/releases/{} {at}` on the host.", txn.release)
+    });
     let failure = Failure::liftable(Allow::Drift, what).on_host(at);
     back.into_iter().fold(failure, Failure::hint)
+}
+
+/// Whether the link leads to a release that had to stay because the database moved one way: a person fixes forward.
+#[must_use]
+pub fn left_by_schema(state: &State, live: &link::Live) -> bool {
+    let failed = store::txn(state, names::FAILED).ok().flatten();
+    failed.is_some_and(|txn| txn.schema == SchemaVerdict::OneWay && live.release() == Some(&txn.release))
 }
 
 /// Finishes an undo; expires a change whose time is over or whose host restarted. An open change with time left is
@@ -64,20 +73,27 @@ pub fn settle(cx: Cx<'_>) -> Result<Option<Ending>, Failure> {
         OpenTxn::Pending(txn) if store::remaining(cx.state, &txn).is_some() => Ok(None),
         OpenTxn::Pending(txn) => expire(cx, &txn),
         OpenTxn::Torn { name, why } => torn(cx, name, &why).map(|()| None),
+        OpenTxn::Unreadable { name, why } => Err(store::newer_or_broken(cx.state, name, &why)),
     }
 }
 
 /// The deadline is over, or the host restarted: the change's own rule decides.
 fn expire(cx: Cx<'_>, txn: &Txn) -> Result<Option<Ending>, Failure> {
     let why = match clock::boot().same(&txn.boot) {
-        rollback_deploy_core::model::SameBoot::No => "the host restarted before anyone confirmed it",
+        SameBoot::No => "the host restarted before anyone confirmed it",
         _ => "nobody confirmed it in time",
     };
     let one_way = txn.schema == SchemaVerdict::OneWay && store::migration_begun(cx.state, txn);
     let live = store::story(cx.state, &txn.release)
         .is_ok_and(|story| link::read(cx.state, story.settings.link.as_path()).release() == Some(&txn.release));
     if (txn.on_expiry == OnExpiry::Keep || one_way) && live {
-        if target_passes(cx, txn) {
+        let step = super::step::take_for_undo(cx)?;
+        if !matches!(store::open(cx.state), OpenTxn::Pending(ref open) if open.id == txn.id) {
+            return Ok(None);
+        }
+        let passes = target_passes(cx, txn);
+        drop(step);
+        if passes {
             if !(one_way && txn.on_expiry == OnExpiry::Undo) {
                 return keep(cx, txn).map(|()| None);
             }
@@ -85,25 +101,31 @@ fn expire(cx: Cx<'_>, txn: &Txn) -> Result<Option<Ending>, Failure> {
             if !store::is_held(cx.state, txn) && hold(cx, txn).is_ok() {
                 return Ok(None);
             }
-            return abort::undo(cx, txn, why, Fault::World).map(Some);
+            return abort::undo(cx, txn, why, Fault::World);
         }
-        return abort::undo(cx, txn, &format!("{why}, and its checks do not pass"), Fault::World).map(Some);
+        return abort::undo(cx, txn, &format!("{why}, and its checks do not pass"), Fault::World);
     }
-    abort::undo(cx, txn, why, Fault::World).map(Some)
+    abort::undo(cx, txn, why, Fault::World)
 }
 
-/// Whether what is live now passes its checks; its services are started when they do not run (after a restart).
+/// Whether what is live is proven to run and passes its checks. Its services take it first when the activation was not
+/// finished, or did not survive a restart: what still runs from before proves nothing.
 fn target_passes(cx: Cx<'_>, txn: &Txn) -> bool {
     let Ok(story) = store::story(cx.state, &txn.release) else { return false };
-    let switched = Activated::read(cx, &txn.id).map(|activated| activated.since);
-    let passes = || {
-        running::check(cx, &story, switched.as_ref(), &|| false).iter().all(|result| result.verdict == Verdict::Pass)
+    let activated = Activated::read(cx, &txn.id);
+    let same_boot = clock::boot().same(&txn.boot) != SameBoot::No;
+    let passes = |since: &Since| {
+        let mut results = running::prove(cx, &story, since, &|| false);
+        results.extend(running::check(cx, &story, Some(since), &|| false));
+        !results.is_empty() && results.iter().all(|result| result.verdict == Verdict::Pass)
     };
-    if passes() {
+    if let Some(activated) = activated.filter(|activated| activated.finished && same_boot)
+        && passes(&activated.since)
+    {
         return true;
     }
-    let Some(since) = &switched else { return false };
-    running::activate(cx, &story, since, &|| false).is_ok() && passes()
+    let since = Since::now(&story.settings.checks, cx.state.root(), story.settings.link.as_path());
+    running::activate(cx, &story, &since, &|| false).is_ok() && passes(&since)
 }
 
 /// Nobody confirmed a rollback, and its target passes: keep what works.
@@ -117,12 +139,17 @@ fn keep(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
     }
 }
 
+/// The record of a hold: it ends by its own deadline, and with this boot.
+#[must_use]
+pub fn hold_record(id: &TxnId, deadline: Uptime) -> Record {
+    Record::new().with("txn", id).with("deadline", deadline.0).with("boot", clock::boot().to_word())
+}
+
 /// A one-way change is healthy but nobody confirmed it: it waits for a person.
 fn hold(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
     let held = cx.state.lock()?;
     let deadline = clock::uptime()?.plus(HOLD);
-    let record =
-        Record::new().with("txn", &txn.id).with("deadline", deadline.0).with("why", "the database moved one way");
+    let record = hold_record(&txn.id, deadline).with("why", "the database moved one way");
     held.put(names::HELD, &record)
         .map_err(|error| explain("the change cannot be held", &cx.state.path(names::HELD), &error))
 }
@@ -130,34 +157,46 @@ fn hold(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
 /// A record that cannot be read is as good as expired. Which release it named is not known: what is confirmed runs.
 fn torn(cx: Cx<'_>, name: &'static str, why: &str) -> Result<(), Failure> {
     let _step = super::step::take_for_undo(cx)?;
-    let held = cx.state.lock()?;
-    if let Some(txn) = store::confirmed(cx.state)? {
-        let story = store::story(cx.state, &txn.release)?;
-        if link::read(cx.state, story.settings.link.as_path()).release() != Some(&txn.release) {
-            link::make_ready(cx.state, &story.settings.link, &txn.id, "old", &txn.release)?;
-            link::point(cx.state, &story.settings.link, &txn.id, "old", &txn.release)?;
-            let switched = Since::now(&story.settings.checks, cx.state.root(), story.settings.link.as_path());
-            running::activate(cx, &story, &switched, &|| false)?;
+    let mut moved = None;
+    {
+        let _held = cx.state.lock()?;
+        if let Some(txn) = store::confirmed(cx.state)? {
+            let story = store::story(cx.state, &txn.release)?;
+            if link::read(cx.state, story.settings.link.as_path()).release() != Some(&txn.release) {
+                link::make_ready(cx.state, &story.settings.link, &txn.id, "old", &txn.release)?;
+                link::point(cx.state, &story.settings.link, &txn.id, "old", &txn.release)?;
+                moved = Some(story);
+            }
         }
     }
+    // Commands run under the step lock alone.
+    let activated = moved.map_or(Ok(()), |story| {
+        let since = Since::now(&story.settings.checks, cx.state.root(), story.settings.link.as_path());
+        running::activate(cx, &story, &since, &|| false)
+    });
+    let held = cx.state.lock()?;
     held.rename(name, "torn")
         .map_err(|error| explain("a torn record cannot be put aside", &cx.state.path(name), &error))?;
-    cx.state.log_line(&format!("the record {name} could not be read ({why}); what was confirmed runs"));
-    Ok(())
+    drop(held);
+    let healthy =
+        activated.as_ref().err().map_or(String::new(), |failure| format!("; it does not start: {}", failure.what));
+    cx.state.log_line(&format!("the record {name} could not be read ({why}); what was confirmed runs{healthy}"));
+    activated
 }
 
 /// Rubbish: folders with our own `building` record whose stage lock is free.
 fn collect_rubbish(cx: Cx<'_>) -> Vec<ReleaseId> {
     let mut gone = Vec::new();
+    let named = store::named(cx.state);
     for name in cx.state.names("releases").unwrap_or_default() {
         let Some(id) = name.strip_suffix(".state").and_then(|id| ReleaseId::new(id).ok()) else { continue };
-        if store::release_state(cx.state, &id) != ReleaseState::Building {
+        if named.contains(&id) || !store::is_building(cx.state, &id) {
             continue;
         }
         let lock = cx.state.try_lock(&names::stage(&id));
         let Ok(Some(lock)) = lock else { continue };
         // Staged between our look and the lock: not rubbish.
-        if store::release_state(cx.state, &id) == ReleaseState::Building && stage::remove_release(cx.state, &id) {
+        if store::is_building(cx.state, &id) && stage::remove_release(cx.state, &id) {
             cx.state.forget(&names::stage(&id));
             gone.push(id);
         }

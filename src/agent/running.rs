@@ -81,23 +81,29 @@ pub fn check(cx: Cx<'_>, story: &Story, since: Option<&Since>, cancelled: &dyn F
 /// Asks each check once, without waiting for it to pass.
 #[must_use]
 pub fn check_once(cx: Cx<'_>, story: &Story, since: Option<&Since>) -> Vec<CheckResult> {
-    check(cx, story, since, &|| true)
+    let release = Release::of(cx, story);
+    let place = release.place(&cx, story, since);
+    let checks = story.settings.checks.iter().filter(|check| check.from == CheckFrom::Host);
+    checks.map(|check| ask::ask_once(check, &place)).collect()
 }
 
-/// Stops the services of a release: the undo of a first deploy. What does not stop is told, not waited for.
-pub fn stop(cx: Cx<'_>, story: &Story) {
+/// Stops the services of a release: the undo of a first deploy.
+///
+/// # Errors
+/// One of them does not stop.
+pub fn stop(cx: Cx<'_>, story: &Story) -> Result<(), Failure> {
     let release = Release::of(cx, story);
-    if let Err(failure) = services::stop(&release.services(story, None, &|| false, &|line| cx.tell.step(line))) {
-        tracing::warn!(what = %failure.what, "a service does not stop");
-    }
+    services::stop(&release.services(story, None, &|| false, &|line| cx.tell.step(line)))
 }
 
 /// Stops services that only the new release has.
 pub fn stop_only_in(cx: Cx<'_>, new: &Story, old: &Story) {
     let mut only = new.clone();
     only.settings.services.retain(|service| !old.settings.services.iter().any(|kept| kept.name() == service.name()));
-    if !only.settings.services.is_empty() {
-        stop(cx, &only);
+    if !only.settings.services.is_empty()
+        && let Err(failure) = stop(cx, &only)
+    {
+        tracing::warn!(what = %failure.what, "a service that only the new release has does not stop");
     }
 }
 
@@ -147,7 +153,7 @@ pub fn evidence(cx: Cx<'_>, story: &Story, txn: &TxnId) -> Vec<(String, String)>
     }
     for check in &story.settings.checks {
         if let rollback_deploy_core::model::Question::Errors { log: LogSource::File(file), .. } = &check.question {
-            let text = std::fs::read_to_string(release.folder.join(file)).unwrap_or_else(|error| error.to_string());
+            let text = ask::errors::added(&release.folder.join(file), None).unwrap_or_else(|error| error.to_string());
             parts.push((format!("files/{}.txt", file.trim_start_matches('/').replace('/', "_")), text));
         }
     }

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::ExitCode;
 
-use rollback_deploy_core::model::{AbsPath, CheckResult, Failure, Foreign};
+use rollback_deploy_core::model::{AbsPath, CheckResult, Failure, Foreign, TxnId};
 use rollback_deploy_core::wire::{Act, Answer, FromAgent, Hello, Report, Request};
 
 use super::cx::{Cx, Session, Tell};
@@ -70,6 +70,35 @@ pub fn serve(root: &AbsPath, session: &Session, hello: &Hello) -> ExitCode {
 
 /// Carries out one request.
 pub fn perform(cx: Cx<'_>, request: &Request, incoming: &mut dyn Incoming) -> Answer {
+    let answer = perform_once(cx, request, incoming);
+    // A change that is being undone is finished here, where no lock is held; a renewal only wants to know.
+    match (&answer, named(request)) {
+        (Answer::Busy(holder), Some(id))
+            if holder.txn == *id && !matches!(request, Request::Act(Act::Renew { .. })) =>
+        {
+            match abort::finish(cx) {
+                Ok(ending) => Answer::Undone(ending),
+                Err(failure) => Answer::Failed(failure),
+            }
+        }
+        _ => answer,
+    }
+}
+
+/// The change that a request is about.
+fn named(request: &Request) -> Option<&TxnId> {
+    match request {
+        Request::Confirm(proof) => Some(proof.txn()),
+        Request::Act(act) => match act {
+            Act::Arm(id) | Act::Migrate(id) | Act::Activate(id) | Act::Verify(id) => Some(id),
+            Act::Renew { txn, .. } | Act::Hold { txn, .. } | Act::Abort { txn: Some(txn), .. } => Some(txn),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn perform_once(cx: Cx<'_>, request: &Request, incoming: &mut dyn Incoming) -> Answer {
     match request {
         Request::Act(act) => perform_act(cx, act, incoming),
         Request::Confirm(proof) => confirm::confirm(cx, proof),

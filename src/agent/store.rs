@@ -1,10 +1,12 @@
 //! Records, typed: what is confirmed, what is open, which releases there are. Reads only.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use rollback_deploy_core::model::record::RecordError;
 use rollback_deploy_core::model::{
-    Failure, Kind, Open, Proven, Record, ReleaseId, ReleaseRow, ReleaseState, SameBoot, SchemaVerdict, Seconds, Status,
-    Story, Txn, TxnId, Uptime,
+    BootToken, Failure, Kind, Open, Proven, Record, ReleaseId, ReleaseRow, ReleaseState, SameBoot, SchemaVerdict,
+    Seconds, Status, Story, Txn, TxnId, Uptime,
 };
 
 use super::state::{ReadError, State, earlier};
@@ -42,6 +44,12 @@ pub mod names {
     pub const IDENTITY: &str = "identity";
     /// The flock of a step that runs commands.
     pub const STEP: &str = "step";
+
+    /// Whether a name in `releases/` belongs to a release instead of being one. No release is called so.
+    #[must_use]
+    pub fn is_beside(name: &str) -> bool {
+        [".state", ".manifest", ".env", ".assets"].iter().any(|suffix| name.ends_with(suffix)) || name.contains(".tmp.")
+    }
 
     /// The story of a release.
     #[must_use]
@@ -84,13 +92,29 @@ pub enum OpenTxn {
     Pending(Txn),
     /// An undo is under way.
     Aborting(Txn),
-    /// A record that cannot be read stands there: it is undone as if its deadline were over.
+    /// A torn record stands there: it is undone as if its deadline were over.
     Torn {
         /// Which name.
         name: &'static str,
         /// Why it cannot be read.
         why: String,
     },
+    /// A record stands there that a newer program wrote, or that the disk does not give: nothing may be guessed.
+    Unreadable {
+        /// Which name.
+        name: &'static str,
+        /// Why it cannot be read.
+        why: String,
+    },
+}
+
+/// What to say of a record that a newer program wrote, or that the disk does not give.
+#[must_use]
+pub fn newer_or_broken(state: &State, name: &str, why: &str) -> Failure {
+    Failure::refused(format!("the record {name} of the open change cannot be read"))
+        .on_host(state.path(name).display())
+        .because(why)
+        .hint("A newer rollback-deploy wrote it, or the disk is broken: use that program, and look at `dmesg`.")
 }
 
 /// A record that must be readable and is not.
@@ -128,40 +152,50 @@ pub fn open(state: &State) -> OpenTxn {
             Ok(Some(txn)) if aborting => return OpenTxn::Aborting(txn),
             Ok(Some(txn)) => return OpenTxn::Pending(txn),
             Ok(None) => {}
-            Err(error) => return OpenTxn::Torn { name, why: error.to_string() },
+            Err(ReadError::Record(error @ RecordError::Newer { .. })) => {
+                return OpenTxn::Unreadable { name, why: error.to_string() };
+            }
+            Err(ReadError::Record(error)) => return OpenTxn::Torn { name, why: error.to_string() },
+            Err(ReadError::Io(error)) => return OpenTxn::Unreadable { name, why: error.to_string() },
         }
     }
     OpenTxn::Nothing
 }
 
 /// When the window of a change ends, with its lease, never later than its hard limit.
-#[must_use]
-pub fn deadline(state: &State, txn: &Txn) -> Uptime {
-    let extended = [names::LEASE, names::HELD].into_iter().filter_map(|name| {
-        let record = state.read(name).ok().flatten()?;
-        (record.get("txn") == Some(txn.id.as_str())).then(|| record.parse("deadline").ok().map(Uptime))?
-    });
-    let held = is_held(state, txn);
-    let latest = extended.fold(txn.deadline, Ord::max);
-    if held { latest } else { earlier(latest, txn.hard_limit) }
+fn deadline(state: &State, txn: &Txn) -> Uptime {
+    let lease = state.read(names::LEASE).ok().flatten().filter(|record| record.get("txn") == Some(txn.id.as_str()));
+    let extended = lease.and_then(|record| record.parse("deadline").ok().map(Uptime));
+    earlier(extended.unwrap_or(txn.deadline).max(txn.deadline), txn.hard_limit)
+}
+
+fn hold_record(state: &State, txn: &Txn) -> Option<Record> {
+    state.read(names::HELD).ok().flatten().filter(|record| record.get("txn") == Some(txn.id.as_str()))
 }
 
 /// Whether a change is held for a person.
 #[must_use]
 pub fn is_held(state: &State, txn: &Txn) -> bool {
-    state.read(names::HELD).ok().flatten().is_some_and(|record| record.get("txn") == Some(txn.id.as_str()))
+    hold_record(state, txn).is_some()
 }
 
-/// How long a change still has; nothing when its time is over or the host restarted since.
+/// How long a change still has; nothing when its time is over or the host restarted since. A held change goes by the
+/// boot and the deadline of its hold.
 #[must_use]
 pub fn remaining(state: &State, txn: &Txn) -> Option<Seconds> {
+    /// No window is set further ahead: a deadline beyond it is from another boot, whatever its token says.
+    const FARTHEST: u64 = 24 * 3600;
     let now = clock::uptime().ok()?;
-    // A deadline further away than any could be set is from another boot, whatever its token says.
-    let farthest = txn.hard_limit.0.saturating_sub(txn.deadline.0).saturating_add(24 * 3600);
-    let deadline = deadline(state, txn);
+    let hold = hold_record(state, txn);
+    let (boot, deadline) = match &hold {
+        Some(hold) => {
+            (BootToken::from_word(hold.get("boot").unwrap_or_default()), Uptime(hold.parse("deadline").ok()?))
+        }
+        None => (txn.boot.clone(), deadline(state, txn)),
+    };
     let left = now.until(deadline);
-    let same_boot = txn.boot.same(&clock::boot()) != SameBoot::No;
-    (same_boot && left.0 > 0 && left.0 <= farthest.max(24 * 3600)).then_some(left)
+    let possible = hold.is_some() || left.0 <= FARTHEST;
+    (boot.same(&clock::boot()) != SameBoot::No && left.0 > 0 && possible).then_some(left)
 }
 
 /// The story of a release.
@@ -192,6 +226,24 @@ pub fn release_state(state: &State, id: &ReleaseId) -> ReleaseState {
     record.and_then(|record| ReleaseState::from_record(&record).ok()).unwrap_or(ReleaseState::Building)
 }
 
+/// Whether a release is recorded as building, beyond any doubt: what cannot be read is not.
+#[must_use]
+pub fn is_building(state: &State, id: &ReleaseId) -> bool {
+    let record = state.read(&names::state(id)).ok().flatten();
+    matches!(record.map(|record| ReleaseState::from_record(&record)), Some(Ok(ReleaseState::Building)))
+}
+
+/// Every release that a record of a change names: none of them is ever rubbish.
+#[must_use]
+pub fn named(state: &State) -> BTreeSet<ReleaseId> {
+    let now = confirmed(state).ok().flatten();
+    let open = match open(state) {
+        OpenTxn::Pending(txn) | OpenTxn::Aborting(txn) => Some(txn),
+        OpenTxn::Nothing | OpenTxn::Torn { .. } | OpenTxn::Unreadable { .. } => None,
+    };
+    now.into_iter().chain(open).flat_map(|txn| [Some(txn.release), txn.previous]).flatten().collect()
+}
+
 /// The folder of a release.
 #[must_use]
 pub fn folder(state: &State, id: &ReleaseId) -> PathBuf {
@@ -215,8 +267,9 @@ pub fn history(state: &State) -> Vec<Txn> {
 #[must_use]
 pub fn next_seq(state: &State) -> u64 {
     let confirmed = confirmed(state).ok().flatten().map(|txn| txn.seq);
-    let undone = txn(state, names::ABORTED).ok().flatten().map(|txn| txn.seq);
-    history(state).first().map(|txn| txn.seq).into_iter().chain(confirmed).chain(undone).max().unwrap_or_default() + 1
+    let undone = [names::ABORTED, names::FAILED].map(|name| txn(state, name).ok().flatten().map(|txn| txn.seq));
+    let once = history(state).first().map(|txn| txn.seq);
+    undone.into_iter().chain([confirmed, once]).flatten().max().unwrap_or_default() + 1
 }
 
 /// Whether a change was confirmed, now or once.
@@ -234,7 +287,7 @@ pub fn releases(state: &State) -> Vec<ReleaseRow> {
         .names("releases")
         .unwrap_or_default()
         .iter()
-        .filter(|name| ![".state", ".manifest", ".env", ".assets"].iter().any(|suffix| name.ends_with(suffix)))
+        .filter(|name| !names::is_beside(name))
         .filter_map(|name| story(state, &ReleaseId::new(name.as_str()).ok()?).ok())
         .map(|story| {
             let recorded = release_state(state, &story.id);
@@ -301,7 +354,7 @@ pub fn status(state: &State, live_link: &std::path::Path) -> Result<Status, Fail
     let open = match open(state) {
         OpenTxn::Pending(txn) => Some(opened(state, &txn, &now, false)),
         OpenTxn::Aborting(txn) => Some(opened(state, &txn, &now, true)),
-        OpenTxn::Nothing | OpenTxn::Torn { .. } => None,
+        OpenTxn::Nothing | OpenTxn::Torn { .. } | OpenTxn::Unreadable { .. } => None,
     };
     let drift = match (&confirmed, &open) {
         (_, Some(_)) => None,
@@ -309,7 +362,7 @@ pub fn status(state: &State, live_link: &std::path::Path) -> Result<Status, Fail
         (Some(_), None) => Some(now.words().into()),
         (None, None) => (!now.is_absent()).then(|| now.words().into()),
     };
-    let failed = state.has(names::FAILED).then(|| ending::words(state));
+    let failed = ending::needs_a_human(state).then(|| ending::words(state));
     Ok(Status {
         way_back: confirmed.as_ref().and_then(|txn| way_back(state, txn)).and_then(|txn| proven(state, &txn)),
         confirmed: confirmed.as_ref().and_then(|txn| proven(state, txn)),

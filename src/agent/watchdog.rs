@@ -16,6 +16,10 @@ use super::cx::{Cx, Tell};
 use super::store::{self, OpenTxn, names};
 use super::{abort, clock, link, program, recover, running};
 
+/// Between two looks; longer while settling fails.
+const SHORTEST: Duration = Duration::from_millis(500);
+const LONGEST: Duration = Duration::from_secs(30);
+
 /// How many failed looks at the live release's checks in a row mean that it is bad.
 const STRIKES: u32 = 3;
 /// Between two looks at the live release's checks, in loops of half a second.
@@ -46,15 +50,17 @@ pub fn watch(cx: Cx<'_>, kind: WatchdogKind) -> ExitCode {
     // One at a time: cron starts another every minute.
     let Ok(Some(_only)) = cx.state.try_lock("watchdog") else { return ExitCode::SUCCESS };
     let mut strikes = Strikes::default();
+    let mut pause = SHORTEST;
     loop {
         let open = match store::open(cx.state) {
             OpenTxn::Nothing => return ExitCode::SUCCESS,
             OpenTxn::Pending(txn) => Some(txn),
             OpenTxn::Aborting(txn) => {
                 hand_over(cx, &txn, kind);
+                end_stuck_holder(cx);
                 None
             }
-            OpenTxn::Torn { .. } => None,
+            OpenTxn::Torn { .. } | OpenTxn::Unreadable { .. } => None,
         };
         let settled = match &open {
             Some(txn) if store::remaining(cx.state, txn).is_some() => {
@@ -69,10 +75,12 @@ pub fn watch(cx: Cx<'_>, kind: WatchdogKind) -> ExitCode {
                 recover::settle(cx).map(drop)
             }
         };
+        // What cannot be settled now is tried again, more and more seldom: somebody may have to make room first.
+        pause = if settled.is_ok() { SHORTEST } else { (pause * 2).min(LONGEST) };
         if let Err(failure) = settled {
             tracing::error!(what = %failure.what, place = ?failure.place, because = ?failure.because, "not settled yet");
         }
-        thread::sleep(Duration::from_millis(500));
+        thread::sleep(pause);
     }
 }
 
@@ -159,16 +167,18 @@ impl Strikes {
     }
 }
 
-/// A mutex holder that is still there although the deadline is over is stuck: it is ended, if it is the same process.
+/// A mutex holder that is still there although the deadline is over is stuck: it is ended when it was the same process
+/// at every look.
 fn end_stuck_holder(cx: Cx<'_>) {
+    let Some(first) = cx.state.mutex_holder() else { return };
     for _ in 0..10 {
-        if cx.state.mutex_holder().is_none() {
+        thread::sleep(Duration::from_millis(500));
+        if cx.state.mutex_holder() != Some(first) {
             return;
         }
-        thread::sleep(Duration::from_millis(500));
     }
-    if let Some((pid, started)) = cx.state.mutex_holder()
-        && pid != std::process::id()
+    let (pid, started) = first;
+    if pid != std::process::id()
         && clock::started(pid) == Some(started)
         && let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)
     {

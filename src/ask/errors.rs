@@ -1,6 +1,5 @@
 //! Are there few enough error lines since the switch?
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -64,7 +63,7 @@ fn folder_is_there(path: &Path) -> bool {
 /// # Errors
 /// It cannot be read.
 pub fn added(path: &Path, from: Option<u64>) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    let mut file = super::regular::open(path)?;
     let meta = file.metadata()?;
     if !meta.is_file() {
         return Err(io::Error::other("it is not a file"));

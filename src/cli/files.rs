@@ -1,6 +1,6 @@
 //! `validate` and `init`: verbs about files here, not about hosts.
 
-use rollback_deploy_core::model::{Failure, Outcome, Place};
+use rollback_deploy_core::model::{Failure, Label, Outcome, Place};
 use rollback_deploy_core::plan::Fact;
 
 use super::args::Common;
@@ -28,7 +28,7 @@ pub(super) fn validate(common: &Common, events: &Events) -> Result<Outcome, Vec<
     let summary = validate::validate(&text, &shown)?;
     let mut lines = Vec::new();
     for row in &summary.environments {
-        let hosts: Vec<_> = row.hosts.iter().map(|label| label.as_str()).collect();
+        let hosts: Vec<_> = row.hosts.iter().map(Label::as_str).collect();
         let hosts = if hosts.is_empty() { "this machine".to_owned() } else { hosts.join(", ") };
         let services = if row.services.is_empty() { "no services".to_owned() } else { row.services.join(", ") };
         let checks = row.checks + row.runner_checks;

@@ -40,9 +40,8 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(_) => return ExitCode::from(Outcome::Bug.exit_code()),
+    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().enable_all().build() else {
+        return ExitCode::from(Outcome::Bug.exit_code());
     };
     let outcome = runtime.block_on(run(args));
     // A question that hangs in a thread of the system is not waited for.

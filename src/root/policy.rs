@@ -26,6 +26,8 @@ pub struct Policy {
     pub user: String,
     /// The units that may be touched, by their full names; their sockets come with them.
     pub units: BTreeSet<String>,
+    /// Units whose journal may be read, and nothing more.
+    pub logs: BTreeSet<String>,
     /// The program that was installed with it; absent in a policy that was never written.
     pub program: Option<Digest>,
 }
@@ -39,7 +41,8 @@ impl Policy {
             root: settings.root.clone(),
             link: settings.link.clone(),
             user: user.to_owned(),
-            units: units(settings).iter().map(UnitName::full).collect(),
+            units: service_units(settings).map(UnitName::full).collect(),
+            logs: log_units(settings).map(UnitName::full).collect(),
             program,
         }
     }
@@ -96,20 +99,26 @@ impl Policy {
             .with("link", &self.link)
             .with("user", &self.user)
             .with("units", self.units.iter().cloned().collect::<Vec<_>>().join(" "))
+            .with("logs", self.logs.iter().cloned().collect::<Vec<_>>().join(" "))
             .with_some("program", self.program.as_ref())
             .to_text()
     }
 
     fn from_text(text: &str) -> Result<Self, rollback_deploy_core::model::record::RecordError> {
         let record = Record::from_text(text)?;
-        let units = record.get("units").unwrap_or_default().split_whitespace();
-        let units: Result<_, _> = units.map(|unit| UnitName::new(unit).map(|unit| unit.full())).collect();
+        let list = |key: &str| {
+            let units = record.get(key).unwrap_or_default().split_whitespace();
+            let units: Result<BTreeSet<String>, _> =
+                units.map(|unit| UnitName::new(unit).map(|unit| unit.full())).collect();
+            units.map_err(|error| rollback_deploy_core::model::record::RecordError::value(key, error))
+        };
         Ok(Self {
             app: record.parse("app")?,
             root: record.parse("root")?,
             link: record.parse("link")?,
             user: record.parse("user")?,
-            units: units.map_err(|error| rollback_deploy_core::model::record::RecordError::value("units", error))?,
+            units: list("units")?,
+            logs: list("logs")?,
             program: record.parse_some("program")?,
         })
     }
@@ -119,21 +128,30 @@ impl Policy {
     pub fn covers(&self, wanted: &Self) -> bool {
         (&self.app, &self.root, &self.link, &self.user) == (&wanted.app, &wanted.root, &wanted.link, &wanted.user)
             && wanted.units.is_subset(&self.units)
+            && wanted.logs.iter().all(|unit| self.logs.contains(unit) || self.units.contains(unit))
     }
 }
 
-/// All units that an app's settings name: those of its services, its checks and its logs.
+/// The units of an app's services: they may be touched.
+fn service_units(settings: &Settings) -> impl Iterator<Item = &UnitName> {
+    settings.services.iter().filter_map(|service| match service {
+        Service::Systemd { unit, .. } => Some(unit),
+        Service::Commands { .. } => None,
+    })
+}
+
+/// The units whose journal a check reads.
+fn log_units(settings: &Settings) -> impl Iterator<Item = &UnitName> {
+    settings.checks.iter().filter_map(|check| match &check.question {
+        Question::Errors { log: LogSource::Unit(unit), .. } => Some(unit),
+        _ => None,
+    })
+}
+
+/// All units that an app's settings name: those of its services and of its logs.
 #[must_use]
 pub(crate) fn units(settings: &Settings) -> Vec<UnitName> {
-    let services = settings.services.iter().filter_map(|service| match service {
-        Service::Systemd { unit, .. } => Some(unit.clone()),
-        Service::Commands { .. } => None,
-    });
-    let checks = settings.checks.iter().filter_map(|check| match &check.question {
-        Question::Errors { log: LogSource::Unit(unit), .. } => Some(unit.clone()),
-        _ => None,
-    });
-    services.chain(checks).collect()
+    service_units(settings).chain(log_units(settings)).cloned().collect()
 }
 
 #[cfg(test)]

@@ -145,6 +145,7 @@ mod tests {
             link: AbsPath::new(root.join("current").to_str().unwrap()).unwrap(),
             user: "deploy".into(),
             units: [].into(),
+            logs: [].into(),
             program: None,
         };
         let prune = |name: &str| prune(&ReleaseId::new(name).unwrap(), &policy);

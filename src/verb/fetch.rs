@@ -52,7 +52,7 @@ impl Sources {
             refuse_event(event)?;
         }
         match choice {
-            SourceChoice::Git { url, exclude } => self.from_git(url, exclude, prefix, wanted).await,
+            SourceChoice::Git { url, exclude } => self.git_files(url, exclude, prefix, wanted).await,
             SourceChoice::Folder { path, exclude } => {
                 let resolved = self.resolve(prefix, wanted).await?;
                 let named = folder::Named { version: resolved.version, tag: resolved.tag, commit: resolved.commit };
@@ -63,11 +63,11 @@ impl Sources {
                 .await
                 .map_err(|error| Failure::bug("reading the folder ended early").because(error.to_string()))?
             }
-            SourceChoice::Archive { exclude } => self.from_archive(exclude, prefix, wanted).await,
+            SourceChoice::Archive { exclude } => self.archive(exclude, prefix, wanted).await,
         }
     }
 
-    async fn from_archive(&self, exclude: &[String], prefix: &str, wanted: Option<&str>) -> Result<Tree, Failure> {
+    async fn archive(&self, exclude: &[String], prefix: &str, wanted: Option<&str>) -> Result<Tree, Failure> {
         #[cfg(feature = "github")]
         if let Some((client, repository)) = &self.github {
             let resolved = self.resolve(prefix, wanted).await?;
@@ -81,14 +81,14 @@ impl Sources {
             return crate::source::archive::fetch(client, &wish, &Exclude::new(exclude)?, &Limits::default()).await;
         }
         match &self.git {
-            Some(url) => self.from_git(url, exclude, prefix, wanted).await,
+            Some(url) => self.git_files(url, exclude, prefix, wanted).await,
             None => Err(Failure::input("it is not known where the release's files come from")
                 .at(Place::Input("source".into()))
                 .hint("Give the repository: `rollback-deploy deploy v1.0.0 https://github.com/owner/name.git`.")),
         }
     }
 
-    async fn from_git(
+    async fn git_files(
         &self,
         url: &str,
         exclude: &[String],
@@ -126,15 +126,13 @@ impl Sources {
         if let Some((client, repository)) = &self.github {
             return resolve_on_github(client, repository, prefix, wanted, self.event.as_ref()).await;
         }
-        match &self.git {
-            Some(url) => resolve_in_git(&self.open_git(url)?, prefix, wanted, self.event.as_ref()).await,
-            // A folder without any repository: its version is what it is called.
-            None => {
-                let text = wanted.ok_or_else(|| no_version(prefix, &[]))?;
-                let version = ReleaseId::new(text).map_err(|error| Failure::input(error.to_string()))?;
-                Ok(Resolved { version, tag: None, branch: None, commit: None })
-            }
+        if let Some(url) = &self.git {
+            return resolve_in_git(&self.open_git(url)?, prefix, wanted, self.event.as_ref()).await;
         }
+        // A folder without any repository: its version is what it is called.
+        let text = wanted.ok_or_else(|| no_version(prefix, &[]))?;
+        let version = ReleaseId::new(text).map_err(|error| Failure::input(error.to_string()))?;
+        Ok(Resolved { version, tag: None, branch: None, commit: None })
     }
 }
 

@@ -175,7 +175,8 @@ impl World {
     pub fn mint(&self) -> Result<TxnId, Failure> {
         let mut random = [0_u8; 6];
         getrandom::fill(&mut random).map_err(|error| Failure::bug(format!("no random bytes: {error}")))?;
-        let hex: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let number = random.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+        let hex = format!("{number:012x}");
         let at = jiff::Timestamp::now().strftime("%Y%m%d%H%M%S");
         TxnId::new(format!("{at}-{hex}")).map_err(|error| Failure::bug(error.to_string()))
     }

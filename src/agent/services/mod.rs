@@ -44,7 +44,12 @@ pub fn activate(cx: &ServiceCx<'_>) -> Result<(), Failure> {
     cx.settings.services.iter().try_for_each(|service| match service {
         Service::Systemd { unit, how } => systemd::activate(cx, unit, *how),
         Service::Commands { name, start, stop, status } => {
-            own::stop(cx, name, stop)?;
+            // A stop command may fail because nothing runs any more: only what still runs is in the way.
+            if let Err(failure) = own::stop(cx, name, stop)
+                && own::ask(cx, name, status)?.ok()
+            {
+                return Err(failure);
+            }
             own::start(cx, name, start, status)
         }
     })

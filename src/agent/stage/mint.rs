@@ -26,6 +26,10 @@ pub(super) fn mint(state: &State, version: &ReleaseId, story: &dyn Fn(&ReleaseId
     {
         return Err(explain("the folder for releases cannot be made", &releases, &error));
     }
+    if names::is_beside(version.as_str()) {
+        return Err(Failure::input(format!("a release cannot be called {version}: our own records end so"))
+            .hint("Choose another tag."));
+    }
     let used = store::history(state);
     for n in 1..=1000 {
         let id = version.nth(n);

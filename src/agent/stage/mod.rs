@@ -3,6 +3,7 @@
 
 mod assets;
 mod files;
+mod merge;
 mod mint;
 
 pub(super) mod shared;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rollback_deploy_core::model::{AbsPath, Entry, EntryKind, Failure, Manifest, RelPath, Settings, SharedPath};
 
+use super::merge::{self, There};
 use crate::agent::state::explain;
 
 fn shared_folder(root: &AbsPath) -> PathBuf {
@@ -85,18 +86,19 @@ pub(super) fn link_files(root: &AbsPath, release: &Path, settings: &Settings) ->
     })
 }
 
-/// Links the shared folders. What the build put at such a place moves into the shared folder, file by file; what is
-/// there keeps its place unless the build made it anew.
+/// Links the shared folders. What the build put at such a place moves into the shared folder, file by file; a seed
+/// never replaces what is there.
 pub(super) fn link_folders(root: &AbsPath, release: &Path, settings: &Settings) -> Result<(), Failure> {
     for shared in &settings.shared {
-        let SharedPath::Folder { path, .. } = shared else { continue };
+        let SharedPath::Folder { path, seed } = shared else { continue };
         let target = shared_folder(root).join(path.as_path());
         let broken = |error: &io::Error| explain("a shared folder cannot be made", &target, error);
         fs::create_dir_all(&target).map_err(|error| broken(&error))?;
         let own = release.join(path.as_path());
         match own.symlink_metadata() {
             Ok(meta) if meta.is_dir() => {
-                merge(&own, &target).map_err(|error| broken(&error))?;
+                let there = if *seed { There::Stays } else { There::GivesWay };
+                merge::into(&own, &target, there).map_err(|error| broken(&error))?;
                 remove_folder(&own).map_err(|error| broken(&error))?;
             }
             Ok(_) => {
@@ -113,27 +115,6 @@ pub(super) fn link_folders(root: &AbsPath, release: &Path, settings: &Settings) 
 #[expect(clippy::disallowed_methods, reason = "staging: a folder inside a release that nothing uses yet")]
 fn remove_folder(path: &Path) -> io::Result<()> {
     fs::remove_dir_all(path)
-}
-
-/// Copies a tree into another; each file appears whole, by a rename.
-#[expect(clippy::disallowed_methods, reason = "staging: content of a shared folder, whole or not at all")]
-fn merge(from: &Path, to: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            fs::create_dir_all(&target)?;
-            merge(&source, &target)?;
-        } else if kind.is_file() {
-            let mut name = std::ffi::OsString::from(".rollback-deploy.");
-            name.push(entry.file_name());
-            let making = to.join(name);
-            fs::copy(&source, &making)?;
-            fs::rename(&making, &target)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
