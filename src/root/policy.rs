@@ -148,12 +148,6 @@ fn log_units(settings: &Settings) -> impl Iterator<Item = &UnitName> {
     })
 }
 
-/// All units that an app's settings name: those of its services and of its logs.
-#[must_use]
-pub(crate) fn units(settings: &Settings) -> Vec<UnitName> {
-    service_units(settings).chain(log_units(settings)).cloned().collect()
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::disallowed_methods, reason = "tests write the files that they read")]
