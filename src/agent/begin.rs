@@ -57,7 +57,7 @@ fn open(cx: Cx<'_>, intent: &Intent) -> Result<Answer, Failure> {
     if let OpenTxn::Pending(txn) = store::open(cx.state) {
         return Ok(Answer::Busy(holder(cx, &txn)));
     }
-    let txn = prepare(cx, &held, intent)?;
+    let txn = prepare(cx, &held, intent).inspect_err(|_| unprepare(cx, intent))?;
     let text = txn.to_record().to_text();
     match held.publish(names::PENDING, &text) {
         Ok(Taken::Ours) => Ok(begun(cx, &txn, preempted)),
@@ -65,7 +65,24 @@ fn open(cx: Cx<'_>, intent: &Intent) -> Result<Answer, Failure> {
             OpenTxn::Pending(other) => Ok(Answer::Busy(holder(cx, &other))),
             _ => Err(Failure::refused("another change began at the same moment").hint("Try again.")),
         },
-        Err(error) => Err(explain("the change cannot be recorded", &cx.state.path(names::PENDING), &error)),
+        Err(error) => {
+            // It may stand there without being safe on disk: nobody can have acted on it while we hold the mutex.
+            let _taken_back = held.remove(names::PENDING);
+            if store::open(cx.state) == OpenTxn::Nothing {
+                unprepare(cx, intent);
+            }
+            Err(explain("the change cannot be recorded", &cx.state.path(names::PENDING), &error))
+        }
+    }
+}
+
+/// Takes what was made ready away again: the change did not begin.
+fn unprepare(cx: Cx<'_>, intent: &Intent) {
+    let Ok(story) = store::story(cx.state, &intent.release) else { return };
+    link::remove_ready(&story.settings.link, &intent.txn);
+    environment::remove_ready(cx.state, &story, &intent.txn);
+    for name in ["spare.bad", "spare.interrupted"] {
+        cx.state.forget(name);
     }
 }
 
