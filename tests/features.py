@@ -14,7 +14,7 @@ PARTLY = "--partly" in sys.argv[2:]
 TABLE = Path(__file__).parent / "features.toml"
 # `test path::name ... ok`, and `test path::name - should panic ... ok`
 RAN = re.compile(r"^test (\S+)(?: - should panic)? \.\.\. (\w+)")
-LEVELS = ("hosts::", "github::")
+LEVELS = ("hosts::", "github::", "faults::")
 
 
 def listed(name):

@@ -71,8 +71,11 @@ pub fn undo(cx: Cx<'_>, txn: &Txn, why: &str, fault: Fault) -> Result<Option<End
         let reason = Record::new().with("txn", &txn.id).with("why", why).with("fault", fault).with("since", since);
         // Words only: a full disk must not keep a host from going back.
         let _said = held.put(names::REASON, &reason);
-        held.rename(names::PENDING, names::ABORTING)
-            .map_err(|error| explain("the undo cannot be begun", &cx.state.path(names::ABORTING), &error))?;
+        let claimed = held.rename(names::PENDING, names::ABORTING);
+        // Claimed but not known to be on disk: the undo goes on all the same, it can be done again from the top.
+        if cx.state.has(names::PENDING) {
+            claimed.map_err(|error| explain("the undo cannot be begun", &cx.state.path(names::ABORTING), &error))?;
+        }
     }
     finish(cx).map(Some)
 }
@@ -256,8 +259,10 @@ fn close(cx: Cx<'_>, txn: &Txn, ending: Ending) -> Result<Ending, Failure> {
     let held = cx.state.lock()?;
     let _said = held.put(names::ENDING, &ending::to_record(&ending));
     let name = if ending.healthy { names::ABORTED } else { names::FAILED };
-    held.rename(names::ABORTING, name)
-        .map_err(|error| explain("the undo cannot be closed", &cx.state.path(name), &error))?;
+    let closed = held.rename(names::ABORTING, name);
+    if cx.state.has(names::ABORTING) {
+        closed.map_err(|error| explain("the undo cannot be closed", &cx.state.path(name), &error))?;
+    }
     for gone in [names::LEASE, names::HELD, names::TICK, names::ACTIVATED, names::REASON, names::MIGRATION] {
         cx.state.forget(gone);
     }

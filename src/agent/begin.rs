@@ -92,6 +92,9 @@ fn forget_ready(cx: Cx<'_>, intent: &Intent) {
     {
         link::remove_ready(&old.settings.link, &intent.txn);
     }
+    for name in ["spare.bad", "spare.interrupted"] {
+        cx.state.forget(name);
+    }
 }
 
 fn begun(cx: Cx<'_>, txn: &Txn, preempted: Option<rollback_deploy_core::model::Ending>) -> Answer {

@@ -38,6 +38,10 @@ fn confirmed(cx: Cx<'_>, proof: &Proof) -> Result<Answer, Failure> {
 }
 
 fn done(cx: Cx<'_>, id: &rollback_deploy_core::model::TxnId) -> Result<Answer, Failure> {
+    // Said only of what is safe on disk, also when the one who renamed it died before the sync.
+    cx.state.settle(".").map_err(|error| {
+        explain("the change is confirmed, but not known to be on disk", &cx.state.path(names::CONFIRMED), &error)
+    })?;
     let name = if store::confirmed(cx.state)?.is_some_and(|txn| txn.id == *id) {
         names::CONFIRMED.to_owned()
     } else {

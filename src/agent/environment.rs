@@ -98,6 +98,14 @@ pub fn put(state: &State, story: &Story, txn: &TxnId, which: &str) -> Result<(),
     }
 }
 
+/// Takes what changes that are no more made ready away; best effort. Only while no change is open.
+pub fn sweep(state: &State, story: &Story) {
+    let Some(shared) = shared_path(state.root(), story) else { return };
+    if let (Some(folder), Some(name)) = (shared.parent(), shared.file_name().and_then(|name| name.to_str())) {
+        super::link::sweep_beside(folder, &format!(".{name}.rollback-deploy."));
+    }
+}
+
 /// Takes what was made ready away; best effort.
 pub fn remove_ready(state: &State, story: &Story, txn: &TxnId) {
     if let Some(shared) = shared_path(state.root(), story) {

@@ -187,6 +187,20 @@ pub fn remove_ready(link: &AbsPath, txn: &TxnId) {
     }
 }
 
+/// Takes what changes that are no more left beside the live link; best effort. Only while no change is open.
+pub fn sweep(link: &AbsPath) {
+    sweep_beside(link.parent(), &format!(".{}.rollback-deploy.", link.name()));
+}
+
+/// Removes the files and links of a folder whose names begin so.
+pub(super) fn sweep_beside(folder: &Path, prefix: &str) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(|name| name.starts_with(prefix)) {
+            let _gone = rustix::fs::unlinkat(CWD, entry.path(), AtFlags::empty());
+        }
+    }
+}
+
 /// What to say when a real folder stands where the link should be.
 #[must_use]
 pub fn not_a_link(link: &AbsPath) -> Failure {

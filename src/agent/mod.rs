@@ -33,6 +33,7 @@ pub mod stage;
 pub mod state;
 pub mod step;
 pub mod store;
+pub mod sweep;
 pub mod watchdog;
 pub mod wire_end;
 

@@ -100,14 +100,15 @@ fn needed(cx: Cx<'_>, keep: u32) -> Result<BTreeSet<ReleaseId>, Failure> {
         }
         OpenTxn::Nothing => {}
     }
+    let history = store::whole_history(cx.state)?;
     let mut proven = Vec::new();
     if let Some(txn) = &confirmed {
         needed.insert(txn.release.clone());
         needed.extend(txn.previous.clone());
-        needed.extend(store::way_back(cx.state, txn).map(|txn| txn.release));
+        needed.extend(store::way_back_in(cx.state, txn, &history).map(|txn| txn.release));
         proven.push(txn.release.clone());
     }
-    for txn in store::history(cx.state) {
+    for txn in history {
         let bad = matches!(store::release_state(cx.state, &txn.release), ReleaseState::Bad { .. });
         if !bad && !proven.contains(&txn.release) {
             proven.push(txn.release);

@@ -1,9 +1,12 @@
 //! Settles what an earlier run left: an expired change by its own rule, an undo from the top, rubbish. Drift is
 //! explained, never guessed.
 
+use std::collections::BTreeSet;
+use std::io;
+
 use rollback_deploy_core::model::{
-    AbsPath, Allow, Ending, Failure, OnExpiry, Record, ReleaseId, SameBoot, SchemaVerdict, Seconds, Txn, TxnId, Uptime,
-    Verdict,
+    AbsPath, Allow, Ending, Failure, OnExpiry, Record, ReleaseId, ReleaseState, SameBoot, SchemaVerdict, Seconds, Txn,
+    TxnId, Uptime, Verdict,
 };
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Answer, Report};
@@ -12,7 +15,7 @@ use super::activate::Activated;
 use super::cx::Cx;
 use super::state::{State, explain};
 use super::store::{self, OpenTxn, names};
-use super::{abort, clock, confirm, link, running, stage};
+use super::{abort, clock, confirm, link, running, stage, sweep};
 use crate::ask::Since;
 
 /// How long a one-way change that is healthy but was never confirmed waits for a person.
@@ -23,6 +26,7 @@ pub fn recover(cx: Cx<'_>, allow: &[Allow]) -> Answer {
     let recovered = (|| {
         let ending = settle(cx)?;
         let rubbish = collect_rubbish(cx);
+        sweep::sweep(cx);
         if !allow.contains(&Allow::Drift)
             && let Some(txn) = store::confirmed(cx.state)?
             && store::open(cx.state) == OpenTxn::Nothing
@@ -188,19 +192,34 @@ fn torn(cx: Cx<'_>, name: &'static str, why: &str) -> Result<(), Failure> {
 fn collect_rubbish(cx: Cx<'_>) -> Vec<ReleaseId> {
     let mut gone = Vec::new();
     let named = store::named(cx.state);
-    for name in cx.state.names("releases").unwrap_or_default() {
-        let Some(id) = name.strip_suffix(".state").and_then(|id| ReleaseId::new(id).ok()) else { continue };
-        if named.contains(&id) || !store::is_building(cx.state, &id) {
+    let names = cx.state.names("releases").unwrap_or_default();
+    let ids: BTreeSet<ReleaseId> =
+        names.iter().filter_map(|name| ReleaseId::new(name.strip_suffix(".state").unwrap_or(name)).ok()).collect();
+    for id in ids {
+        if named.contains(&id) || !is_rubbish(cx, &id) {
             continue;
         }
         let lock = cx.state.try_lock(&names::stage(&id));
         let Ok(Some(lock)) = lock else { continue };
         // Staged between our look and the lock: not rubbish.
-        if store::is_building(cx.state, &id) && stage::remove_release(cx.state, &id) {
+        if is_rubbish(cx, &id) && stage::remove_release(cx.state, &id) {
             cx.state.forget(&names::stage(&id));
             gone.push(id);
         }
         drop(lock);
     }
     gone
+}
+
+/// Only what says of itself that it is half-made, or a record whose folder and state were removed before its writer
+/// died. What cannot be read is left alone.
+fn is_rubbish(cx: Cx<'_>, id: &ReleaseId) -> bool {
+    match cx.state.read(&names::state(id)) {
+        Ok(Some(record)) => ReleaseState::from_record(&record) == Ok(ReleaseState::Building),
+        Ok(None) => {
+            let gone = store::folder(cx.state, id).symlink_metadata();
+            store::story(cx.state, id).is_ok() && gone.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        }
+        Err(_) => false,
+    }
 }

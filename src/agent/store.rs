@@ -263,6 +263,22 @@ pub fn history(state: &State) -> Vec<Txn> {
     all
 }
 
+/// The same, where nothing may be overlooked.
+///
+/// # Errors
+/// An entry cannot be read.
+pub fn whole_history(state: &State) -> Result<Vec<Txn>, Failure> {
+    let broken = |name: &str, error: &ReadError| unreadable(state, name, error);
+    let names = state.names("history").map_err(|error| broken("history", &error.into()))?;
+    let mut all = Vec::new();
+    for name in names.iter().filter(|name| TxnId::new(name.as_str()).is_ok() && !name.contains(".tmp.")) {
+        let name = format!("history/{name}");
+        all.extend(txn(state, &name).map_err(|error| broken(&name, &error))?);
+    }
+    all.sort_by_key(|txn| std::cmp::Reverse(txn.seq));
+    Ok(all)
+}
+
 /// The number of the next change.
 #[must_use]
 pub fn next_seq(state: &State) -> u64 {
@@ -333,7 +349,12 @@ fn proven(state: &State, txn: &Txn) -> Option<Proven> {
 /// After a rollback the release that was left is not offered again: going back twice goes back twice (B13).
 #[must_use]
 pub fn way_back(state: &State, confirmed: &Txn) -> Option<Txn> {
-    let history = history(state);
+    way_back_in(state, confirmed, &history(state))
+}
+
+/// The same, of a history that was read already.
+#[must_use]
+pub fn way_back_in(state: &State, confirmed: &Txn, history: &[Txn]) -> Option<Txn> {
     let usable = |txn: &&Txn| {
         txn.release != confirmed.release
             && !matches!(release_state(state, &txn.release), ReleaseState::Bad { .. } | ReleaseState::Building)

@@ -14,6 +14,8 @@
     reason = "the rules of the product's clock, disk and environment are not those of its tests"
 )]
 
+mod agent;
+mod faults;
 mod github;
 mod hosts;
 mod world;

@@ -1,0 +1,133 @@
+//! Migrations by a plain command: expand-only ones can be undone, one-way ones never go back by themselves.
+
+use std::fs;
+
+use rollback_deploy_core::model::{Allow, Migrate, SchemaVerdict, Seconds};
+use rollback_deploy_core::wire::{Act, Answer, Intent, Report};
+
+use super::root::{Root, done, failed, kill, refused, undone};
+
+/// A root whose next releases migrate by this command.
+fn migrating(run: &str, verdict: SchemaVerdict) -> Root {
+    let mut root = Root::new();
+    root.deploy("v1");
+    root.settings.migrate = Some(Migrate { run: run.to_owned(), verdict, timeout: Seconds(30) });
+    root
+}
+
+fn intent(root: &Root, verdict: SchemaVerdict) -> Intent {
+    let release = root.stage("v2");
+    Intent { schema: verdict, allow: vec![Allow::OneWay, Allow::WeakWatchdog], ..root.intent(&release) }
+}
+
+const COUNTED: &str = "echo once >> \"$ROLLBACK_DEPLOY_ROOT/migrated\"; echo it said so";
+
+#[test]
+fn an_expand_only_migration_runs_once_and_can_be_undone() {
+    let root = migrating(COUNTED, SchemaVerdict::ExpandOnly);
+    let intent = intent(&root, SchemaVerdict::ExpandOnly);
+    let txn = root.open(&intent);
+    for _ in 0..2 {
+        let report = done(root.act(Act::Migrate(txn.clone())));
+        assert_eq!(report, Report::Migrated { schema: SchemaVerdict::ExpandOnly, ran: true });
+    }
+    assert_eq!(root.text("migrated"), "once\n");
+    done(root.act(Act::Activate(txn.clone())));
+    root.expire();
+    root.await_settled();
+    root.assert_serves(Some(&super::root::id("v1")));
+    assert!(!root.last_undo().marked_bad);
+    root.complete(&Intent { txn: super::root::fresh_txn(), ..intent });
+    assert_eq!(root.text("migrated"), "once\nonce\n");
+}
+
+#[test]
+fn a_migration_that_fails_switches_nothing() {
+    let root = migrating("echo no room for it; exit 3", SchemaVerdict::ExpandOnly);
+    let txn = root.open(&intent(&root, SchemaVerdict::ExpandOnly));
+    let failure = failed(root.act(Act::Migrate(txn.clone())));
+    assert_eq!(failure.what, "the migration exited with 3");
+    assert!(failure.because.iter().any(|said| said.expose().contains("no room for it")), "{failure:?}");
+    assert_eq!(root.runs().as_deref(), Some("v1"));
+    assert!(undone(root.abort(&txn)).healthy);
+    root.assert_serves(Some(&super::root::id("v1")));
+}
+
+#[test]
+fn a_keeper_that_was_killed_is_told() {
+    let root = migrating("touch running; sleep 60", SchemaVerdict::ExpandOnly);
+    let txn = root.open(&intent(&root, SchemaVerdict::ExpandOnly));
+    let mut agent = root.agent();
+    agent.send_request(rollback_deploy_core::wire::Request::Act(Act::Migrate(txn.clone())));
+    root.await_that("the migration runs", || root.path().join("releases/v2/running").exists());
+    root.processes(|_, command| command.contains(" keeper ")).into_iter().for_each(kill);
+    let failure = failed(agent.answer(&|_| Vec::new()).unwrap());
+    assert!(failure.what.contains("died without saying how it ended"), "{failure:?}");
+    agent.leave();
+    assert!(undone(root.abort(&txn)).healthy);
+    root.assert_serves(Some(&super::root::id("v1")));
+}
+
+#[test]
+fn a_one_way_migration_needs_a_word() {
+    let root = migrating(COUNTED, SchemaVerdict::OneWay);
+    let intent = Intent { allow: vec![Allow::WeakWatchdog], ..intent(&root, SchemaVerdict::OneWay) };
+    let (what, lift) = refused(root.act(Act::Begin(Box::new(intent))));
+    assert_eq!(lift, Some(Allow::OneWay), "{what}");
+    assert!(!root.has("pending"));
+}
+
+#[test]
+fn a_healthy_one_way_change_is_held_once_then_a_human_is_needed() {
+    let root = migrating(COUNTED, SchemaVerdict::OneWay);
+    let intent = intent(&root, SchemaVerdict::OneWay);
+    let txn = root.switched(&intent);
+    root.expire();
+    root.await_that("it is held", || root.has("held"));
+    let open = root.status().open.expect("it is still open");
+    assert!(open.held && open.switched && open.settles_in.0 > 3600, "{open:?}");
+    assert_eq!(root.runs().as_deref(), Some("v2"));
+    // A day later, still without a person: as if its own expiry had come.
+    let held = fs::read_to_string(root.state("held")).unwrap();
+    let past: String = held
+        .lines()
+        .map(|l| if l.starts_with("deadline=") { "deadline=1\n".to_owned() } else { format!("{l}\n") })
+        .collect();
+    fs::write(root.state("held.test"), past).unwrap();
+    fs::rename(root.state("held.test"), root.state("held")).unwrap();
+    root.await_settled();
+    let ending = root.last_undo();
+    assert_eq!((&ending.txn, ending.healthy), (&txn, false));
+    assert!(ending.why.contains("schema moved"), "{}", ending.why);
+    assert!(root.has("failed"));
+    assert_eq!(root.runs().as_deref(), Some("v2"), "the old release cannot run on it: nothing is switched");
+    // Forward is the way out.
+    let v3 = root.stage("v3");
+    let next = Intent { allow: vec![Allow::Drift, Allow::WeakWatchdog], ..root.intent(&v3) };
+    root.complete(&next);
+    root.assert_serves(Some(&v3));
+}
+
+#[test]
+fn a_held_one_way_change_can_be_confirmed() {
+    let root = migrating(COUNTED, SchemaVerdict::OneWay);
+    let txn = root.switched(&intent(&root, SchemaVerdict::OneWay));
+    root.expire();
+    root.await_that("it is held", || root.has("held"));
+    let Report::Confirmed(proven) = done(root.confirm(&txn)) else { panic!("confirmed") };
+    assert_eq!(proven.schema, SchemaVerdict::OneWay);
+    root.assert_serves(Some(&super::root::id("v2")));
+}
+
+#[test]
+fn an_unhealthy_one_way_change_does_not_go_back() {
+    let root = migrating(COUNTED, SchemaVerdict::OneWay);
+    let txn = root.switched(&intent(&root, SchemaVerdict::OneWay));
+    fs::write(root.path().join("releases/v2/unhealthy"), "").unwrap();
+    root.expire();
+    root.await_settled();
+    let ending = root.last_undo();
+    assert!(!ending.healthy && ending.why.contains("schema moved"), "{ending:?}");
+    assert_eq!(root.runs().as_deref(), Some("v2"));
+    assert!(matches!(root.confirm(&txn), Answer::Undone(_)));
+}

@@ -1,0 +1,13 @@
+//! The agent level: the real program on a temporary root, spoken to by frames, one act at a time. No world is needed.
+
+pub(crate) mod client;
+mod endings;
+mod injected;
+mod migrations;
+mod plain;
+mod records;
+mod releases;
+mod rollbacks;
+pub(crate) mod root;
+pub(crate) mod trace;
+pub(crate) mod walk;
