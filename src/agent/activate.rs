@@ -90,11 +90,17 @@ fn run(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
 }
 
 fn not_proven(story: &Story, broken: &CheckResult) -> Failure {
-    Failure::failed(format!("what runs is not proven to be {}: {} {}", story.id, broken.subject, broken.verdict.word()))
-        .because(broken.saw.clone().expose())
-        .hint(
+    let (release, service) = (&story.id, &broken.subject);
+    let failure =
+        Failure::failed(format!("what runs is not proven to be {release}: {service} {}", broken.verdict.word()))
+            .because(broken.saw.clone().expose());
+    if broken.method.as_deref() == Some("processes") {
+        failure.hint(
             "A unit must start the app through the live link (WorkingDirectory or ExecStart), not through one release.",
         )
+    } else {
+        failure
+    }
 }
 
 type Switch = Result<(Txn, Story, Activated), Answer>;

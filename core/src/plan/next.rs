@@ -154,6 +154,8 @@ fn back(plan: &Plan, story: &Story) -> Next {
             continue;
         }
         let (fault, undecided) = match &course.trouble {
+            // A step that was cancelled may end in many ways: none of them says anything of the release.
+            _ if story.cancelled.is_some() => (Fault::World, false),
             Some(Trouble::Failed(failure, fault)) => (*fault, failure.kind == Kind::Inconclusive),
             _ => (Fault::World, false),
         };
