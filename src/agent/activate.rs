@@ -98,12 +98,18 @@ fn run(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
 }
 
 fn not_proven(story: &Story, broken: &CheckResult) -> Failure {
+    let (release, service) = (&story.id, &broken.subject);
     // Unreadable is no proof, but it is no fault of the release either.
     let kind = if broken.verdict == Verdict::Error { Kind::Inconclusive } else { Kind::Failed };
-    let what = format!("what runs is not proven to be {}: {} {}", story.id, broken.subject, broken.verdict.word());
-    Failure::new(kind, what).because(broken.saw.clone().expose()).hint(
-        "A unit must start the app through the live link (WorkingDirectory or ExecStart), not through one release.",
-    )
+    let what = format!("what runs is not proven to be {release}: {service} {}", broken.verdict.word());
+    let failure = Failure::new(kind, what).because(broken.saw.clone().expose());
+    if broken.method.as_deref() == Some("processes") {
+        failure.hint(
+            "A unit must start the app through the live link (WorkingDirectory or ExecStart), not through one release.",
+        )
+    } else {
+        failure
+    }
 }
 
 type Switch = Result<(Txn, Story, Activated), Answer>;

@@ -131,7 +131,7 @@ fn used_by(cx: Cx<'_>, id: &ReleaseId) -> Option<String> {
             }
         }
     }
-    super::running::used_in_services(cx, id)
+    super::running::used_by_others(cx, id)
 }
 
 /// Evidence of the newest ten undone changes stays.

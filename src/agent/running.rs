@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use rollback_deploy_core::model::facts::SetupState;
 use rollback_deploy_core::model::{
-    CheckFrom, CheckResult, Failure, LogSource, ReleaseId, Service, Settings, Story, TxnId,
+    CheckFrom, CheckResult, Failure, LogSource, ReleaseId, Service, Settings, Story, TxnId, Verdict,
 };
 
 use super::cx::Cx;
 use super::privileged::Privileged;
 use super::services::{self, ServiceCx};
 use super::{migrate, store};
-use crate::ask::{self, Hands as _, Place, Since};
+use crate::ask::{self, Hands as _, Place, ProcessInfo, Since};
 use crate::root::Verb;
 
 /// The surroundings of a release's services.
@@ -78,6 +78,24 @@ pub fn check(cx: Cx<'_>, story: &Story, since: Option<&Since>, cancelled: &dyn F
     checks.into_iter().map(|check| ask::ask(check, &place, cancelled)).collect()
 }
 
+/// The same for a release that was just deployed: its services also have to stay up for a moment, whatever the checks
+/// say. A release that dies right after its first answers would be confirmed otherwise.
+#[must_use]
+pub fn check_new(cx: Cx<'_>, story: &Story, since: &Since, cancelled: &dyn Fn() -> bool) -> Vec<CheckResult> {
+    if !story.settings.checks.iter().any(|check| check.from == CheckFrom::Host) {
+        return check(cx, story, Some(since), cancelled);
+    }
+    let release = Release::of(cx, story);
+    let mut results = Vec::new();
+    let mut ask = || {
+        results = check(cx, story, Some(since), cancelled);
+        results.iter().all(|result| result.verdict == Verdict::Pass)
+    };
+    let steady = services::steady_during(&release.services(story, Some(since), cancelled, &|_| {}), &mut ask);
+    results.extend(steady);
+    results
+}
+
 /// Asks each check once, without waiting for it to pass.
 #[must_use]
 pub fn check_once(cx: Cx<'_>, story: &Story, since: Option<&Since>) -> Vec<CheckResult> {
@@ -113,18 +131,29 @@ pub fn obstacles(settings: &Settings, setup: SetupState) -> Vec<Failure> {
     services::inspect(settings, &Privileged::new(settings), setup)
 }
 
-/// Whether a process of a live service still runs from a release that looks unused.
+/// Whether a process of somebody else still runs from a release that looks unused: any process where the root face
+/// can say, else those of the live services.
 #[must_use]
-pub fn used_in_services(cx: Cx<'_>, id: &ReleaseId) -> Option<String> {
+pub fn used_by_others(cx: Cx<'_>, id: &ReleaseId) -> Option<String> {
     let live = store::confirmed(cx.state).ok().flatten()?;
     let story = store::story(cx.state, &live.release).ok()?;
     let hands = Privileged::new(&story.settings);
+    let uses = |process: &ProcessInfo| process.runs_from.contains(id.as_str()) || process.uses.contains(id.as_str());
+    // Root sees every process, also a job that some other user started by hand or by cron.
+    if let Ok(text) = hands.call(&Verb::Users)
+        && let Ok(all) = serde_json::from_str::<Vec<ProcessInfo>>(&text)
+    {
+        return all
+            .iter()
+            .find(|process| uses(process))
+            .map(|process| format!("process {} still runs from it", process.pid));
+    }
     story.settings.services.iter().find_map(|service| {
         let Service::Systemd { unit, .. } = service else { return None };
         match hands.processes(unit) {
             Ok(processes) => processes
                 .iter()
-                .find(|process| process.runs_from.contains(id.as_str()) || process.uses.contains(id.as_str()))
+                .find(|process| uses(process))
                 .map(|process| format!("process {} of {} still runs from it", process.pid, unit.full())),
             // Cannot be read = in use.
             Err(failure) => Some(format!("whether {} still uses it cannot be read: {}", unit.full(), failure.what)),

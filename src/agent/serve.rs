@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::ExitCode;
 
-use rollback_deploy_core::model::{AbsPath, CheckResult, Failure, Foreign, TxnId};
+use rollback_deploy_core::model::{AbsPath, CheckResult, Failure, Foreign, Operation, TxnId};
 use rollback_deploy_core::wire::{Act, Answer, FromAgent, Hello, Report, Request};
 
 use super::cx::{Cx, Session, Tell};
@@ -144,7 +144,11 @@ fn verify(cx: Cx<'_>, id: &rollback_deploy_core::model::TxnId) -> Result<Answer,
     };
     let story = store::story(cx.state, &txn.release)?;
     let cancelled = || cx.tell.cancelled() || !super::is_open(cx, id);
-    let results = running::check(cx, &story, Some(&activated.since), &cancelled);
+    let results = match txn.operation {
+        Operation::Deploy => running::check_new(cx, &story, &activated.since, &cancelled),
+        // Watching never delays a rollback.
+        Operation::Rollback => running::check(cx, &story, Some(&activated.since), &cancelled),
+    };
     for result in &results {
         cx.tell.checked(result);
     }

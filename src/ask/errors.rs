@@ -90,14 +90,14 @@ mod tests {
     fn only_what_was_added_counts_also_after_a_rotation() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("app.log");
-        let mut file = File::create(&path).unwrap();
+        let mut file = std::fs::File::create(&path).unwrap();
         file.write_all(b"ERROR old\n").unwrap();
         let size = file.metadata().unwrap().len();
         assert_eq!(added(&path, Some(size)).unwrap(), "");
         file.write_all(b"ERROR new\nfine\n").unwrap();
         assert_eq!(added(&path, Some(size)).unwrap(), "ERROR new\nfine\n");
 
-        File::create(&path).unwrap().write_all(b"E\n").unwrap();
+        std::fs::File::create(&path).unwrap().write_all(b"E\n").unwrap();
         assert_eq!(added(&path, Some(size)).unwrap(), "E\n");
         assert!(added(folder.path(), Some(0)).is_err());
     }

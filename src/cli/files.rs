@@ -1,10 +1,12 @@
-//! `validate` and `init`: verbs about files here, not about hosts.
+//! `validate`, `init`, and `setup` as root: verbs that need no agent.
 
 use rollback_deploy_core::model::{Failure, Label, Outcome, Place};
 use rollback_deploy_core::plan::Fact;
+use rollback_deploy_core::wire::{Answer, Report, SetupMode, SetupRequest};
 
 use super::args::Common;
-use super::place;
+use super::place::{self, Meant};
+use crate::agent;
 use crate::engine::Events;
 use crate::verb::{init, validate};
 
@@ -49,4 +51,24 @@ pub(super) fn init(events: &Events) -> Result<Outcome, Vec<Failure>> {
     }
     events.tell(None, Fact::Planned(drafted.next));
     Ok(Outcome::Done)
+}
+
+/// Sets this machine up for somebody else: root is no deploy user, so no agent works for root in that user's folder.
+pub(super) fn setup_as_root(meant: &Meant, mode: SetupMode, events: &Events) -> Result<Outcome, Vec<Failure>> {
+    if !meant.by_file && mode != SetupMode::Remove {
+        return Err(vec![
+            Failure::input("root sets a host up by the deploy file: it names the units that the root face may touch")
+                .at(Place::Input("--file".into()))
+                .hint("Copy it here and give it with --file; or let the first deploy by a user with sudo set the host up."),
+        ]);
+    }
+    #[expect(clippy::disallowed_methods, reason = "a face: who called sudo")]
+    let called = std::env::var("SUDO_USER").ok().filter(|user| !user.is_empty() && user != "root");
+    let settings = meant.environment.settings.clone();
+    let request = SetupRequest { mode, settings, watchdog: meant.environment.watchdog };
+    events.tell(None, Fact::Began { verb: "setup".to_owned(), version: None });
+    let steps = agent::setup::setup_by_root(&request, called.as_deref()).map_err(|failure| vec![failure])?;
+    let open = steps.iter().any(|step| !step.done);
+    events.tell(None, Fact::SetUp(Box::new(Answer::Done(Box::new(Report::Setup(steps))))));
+    Ok(if mode == SetupMode::Check && open { Outcome::No } else { Outcome::Done })
 }

@@ -130,7 +130,11 @@ async fn perform(args: Args, events: &Events, stop: &Stop) -> Result<Outcome, Ve
                 (_, _, true) => SetupMode::Remove,
                 _ => SetupMode::Apply,
             };
-            verb::setup::setup(&world(&common, events, stop).await?, mode).await
+            let meant = place::meant(&common)?;
+            if meant.here && rustix::process::geteuid().is_root() {
+                return files::setup_as_root(&meant, mode, events);
+            }
+            verb::setup::setup(&place::world(&common, meant, events.clone(), stop.clone()).await?, mode).await
         }
         Verb::Validate => return files::validate(&common, events),
         Verb::Init => return files::init(events),

@@ -40,6 +40,11 @@ pub fn perform(verb: &Verb, policy: &Policy) -> Result<String, Failure> {
             log(&unit.full(), (*lines).min(MOST_LINES), *since_us, after)
         }
         Verb::Processes(unit) => of_unit(unit, policy),
+        Verb::Users => {
+            let found = processes::below(&policy.root.as_path().join("releases"))
+                .map_err(|error| Failure::failed("/proc cannot be read").because(error.to_string()))?;
+            json(&found)
+        }
         Verb::NginxTest => nginx_test(),
         Verb::NginxReload => {
             nginx_test()?;
@@ -126,8 +131,11 @@ fn of_unit(unit: &UnitName, policy: &Policy) -> Result<String, Failure> {
     let releases = policy.root.as_path().join("releases");
     let found = processes::of_group(state.get("ControlGroup"), state.main_pid(), &releases)
         .map_err(|error| Failure::failed("/proc cannot be read").because(error.to_string()))?;
-    serde_json::to_string(&found)
-        .map_err(|error| Failure::bug("processes cannot be written").because(error.to_string()))
+    json(&found)
+}
+
+fn json(found: &[processes::ProcessInfo]) -> Result<String, Failure> {
+    serde_json::to_string(found).map_err(|error| Failure::bug("processes cannot be written").because(error.to_string()))
 }
 
 /// nginx says all it has to say on its error stream.

@@ -162,6 +162,7 @@ mod tests {
             link: AbsPath::new("/srv/diary/current").unwrap(),
             user: "deploy".into(),
             units: ["web.service".to_owned()].into(),
+            logs: ["sshd.service".to_owned()].into(),
             program: Some(Digest::of(b"x")),
         }
     }

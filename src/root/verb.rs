@@ -50,6 +50,8 @@ pub enum Verb {
     },
     /// The processes of a unit and the releases they run from, as JSON.
     Processes(UnitName),
+    /// All processes that run from a release of this app, whoever started them, as JSON.
+    Users,
     /// `nginx -t`.
     NginxTest,
     /// Test, then reload nginx.
@@ -88,6 +90,7 @@ impl Verb {
                     Some(Cursor::new(after).ok_or_else(|| Failure::input("the journal's cursor is not valid"))?)
                 },
             },
+            ["users"] => Self::Users,
             ["nginx-test"] => Self::NginxTest,
             ["nginx-reload"] => Self::NginxReload,
             ["daemon-reload"] => Self::DaemonReload,
@@ -104,7 +107,7 @@ impl Verb {
     pub fn words(&self) -> Vec<String> {
         let mut words = vec![self.word().to_owned()];
         match self {
-            Self::NginxTest | Self::NginxReload | Self::DaemonReload => {}
+            Self::Users | Self::NginxTest | Self::NginxReload | Self::DaemonReload => {}
             Self::Log { unit, lines, since_us, after } => words.extend([
                 unit.to_string(),
                 lines.to_string(),
@@ -130,6 +133,7 @@ impl Verb {
             Self::Status(_) => "status",
             Self::Log { .. } => "log",
             Self::Processes(_) => "processes",
+            Self::Users => "users",
             Self::NginxTest => "nginx-test",
             Self::NginxReload => "nginx-reload",
             Self::DaemonReload => "daemon-reload",
@@ -151,7 +155,7 @@ impl Verb {
             | Self::Processes(unit)
             | Self::Log { unit, .. } => Some(unit),
             Self::Check(verb) => verb.unit(),
-            Self::NginxTest | Self::NginxReload | Self::DaemonReload | Self::Prune(_) => None,
+            Self::Users | Self::NginxTest | Self::NginxReload | Self::DaemonReload | Self::Prune(_) => None,
         }
     }
 }
@@ -167,6 +171,7 @@ mod tests {
             "reset-failed web.socket",
             "log web.service 10 - -",
             "log web.service 10 17000000 s=ab;i=1f;b=0_-",
+            "users",
             "nginx-test",
             "check restart web@1.service",
             "prune v1.2.3",

@@ -34,6 +34,8 @@ struct Inner {
     channel: Option<Box<dyn Channel>>,
     /// When the open change settles itself at the latest.
     settles: Option<Instant>,
+    /// The window it was opened with.
+    window: Option<Seconds>,
 }
 
 impl HostTarget {
@@ -64,7 +66,10 @@ impl HostTarget {
         if fresh && let Some(channel) = inner.channel.take() {
             channel.close().await;
         }
-        let renewing = renewed(&request);
+        if let Request::Act(Act::Begin(intent)) = &request {
+            inner.window = Some(intent.window);
+        }
+        let renewing = renewed(&request, inner.window);
         let mut tries = 0;
         loop {
             tries += 1;
@@ -132,7 +137,12 @@ impl HostTarget {
         let call = channel.call(request, self.contents.as_deref(), &mut hear);
         tokio::pin!(call);
         let mut stopped = false;
-        let mut renew_at = renewing.map(|(_, window)| Instant::now() + renew_every(*window));
+        // What is left of the window now may be less than a whole step.
+        let left = inner.settles.map(|settles| settles.saturating_duration_since(Instant::now()) / 3);
+        let mut renew_at = renewing.map(|(_, window)| {
+            let usual = renew_every(*window);
+            Instant::now() + left.map_or(usual, |left| left.min(usual))
+        });
         loop {
             let due = async {
                 match renew_at {
@@ -187,13 +197,14 @@ impl Inner {
     }
 }
 
-/// Which acts may outlast the window: while they run, it is renewed.
-fn renewed(request: &Request) -> Option<(TxnId, Seconds)> {
+/// Which acts may outlast the window: while they run, it is renewed, each time for as long as it was opened for.
+fn renewed(request: &Request, window: Option<Seconds>) -> Option<(TxnId, Seconds)> {
     /// Steps of at most a minute.
-    const STEP: Seconds = Seconds(60);
+    const LONGEST: Seconds = Seconds(60);
+    let step = window.map_or(LONGEST, |window| window.min(LONGEST));
     match request {
         Request::Act(Act::Migrate(txn) | Act::Activate(txn) | Act::Verify(txn) | Act::Arm(txn)) => {
-            Some((txn.clone(), STEP))
+            Some((txn.clone(), step))
         }
         _ => None,
     }

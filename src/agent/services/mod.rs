@@ -80,5 +80,11 @@ pub fn steady(cx: &ServiceCx<'_>) -> Vec<CheckResult> {
     steady::steady(cx)
 }
 
+/// Whether all services stay as they are while something else is asked, and for 3 s at least. Nothing when that says no.
+#[must_use]
+pub fn steady_during(cx: &ServiceCx<'_>, meanwhile: &mut dyn FnMut() -> bool) -> Vec<CheckResult> {
+    steady::steady_during(cx, meanwhile)
+}
+
 #[cfg(test)]
 pub(crate) mod tests;

@@ -65,6 +65,13 @@ fn by_unit(cx: &ServiceCx<'_>, unit: &UnitName) -> Proof {
         Ok(None) => "none of its processes has a folder, program or file in a release".to_owned(),
         Err(failure) => format!("its processes could not be read: {}", failure.what),
     };
+    // Asking something that is down would only take its time, and say less.
+    if let Ok(state) = UnitState::of(unit)
+        && (state.get("ActiveState") == "failed" || state.get("SubState") == "auto-restart")
+    {
+        let saw = format!("it is {}{}", state.words(), systemd::last_words(cx, unit));
+        return proof(Verdict::Fail, saw, "state of the unit");
+    }
     by_version(cx).unwrap_or_else(|| by_start(cx, unit, &unread))
 }
 

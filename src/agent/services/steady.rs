@@ -1,14 +1,17 @@
-//! Without any check: the services stay as they are for a while.
+//! The services stay as they are for a while: without any check for longer, else at least while checks are asked.
 
 use std::time::Duration;
 
 use rollback_deploy_core::model::{CheckResult, Foreign, Service, Verdict};
 
-use super::{ServiceCx, own};
+use super::{ServiceCx, own, systemd};
 use crate::ask::clock::{self, Deadline, millis_since, monotonic};
 use crate::ask::unit::UnitState;
 
+/// When nothing else can tell.
 const SPAN: Duration = Duration::from_secs(10);
+/// Beside checks: long enough for a process that dies soon after its start.
+const SHORT: Duration = Duration::from_secs(3);
 const TICK: Duration = Duration::from_millis(500);
 
 /// What must not change: the main process and the count of restarts.
@@ -19,15 +22,36 @@ struct Look {
 }
 
 pub(super) fn steady(cx: &ServiceCx<'_>) -> Vec<CheckResult> {
+    watch(cx, SPAN, &mut || true)
+}
+
+/// Looks before and after what is done meanwhile, and on until the shorter time is over; not at all any more when that
+/// says no.
+pub(super) fn steady_during(cx: &ServiceCx<'_>, meanwhile: &mut dyn FnMut() -> bool) -> Vec<CheckResult> {
+    watch(cx, SHORT, meanwhile)
+}
+
+fn watch(cx: &ServiceCx<'_>, span: Duration, meanwhile: &mut dyn FnMut() -> bool) -> Vec<CheckResult> {
     let start = monotonic();
     let services = &cx.settings.services;
     let first: Vec<Result<Look, (Verdict, String)>> = services.iter().map(|service| look(cx, service)).collect();
     let mut answers: Vec<Option<(Verdict, String)>> = first.iter().map(|look| look.as_ref().err().cloned()).collect();
-    let deadline = Deadline::after_duration(SPAN);
+    let deadline = Deadline::after_duration(span);
+    if !meanwhile() {
+        return Vec::new();
+    }
+    // What was done meanwhile may have taken all the time.
+    for ((answer, service), first) in answers.iter_mut().zip(services).zip(&first) {
+        if answer.is_none() {
+            *answer = changed(first, look(cx, service));
+        }
+    }
     while answers.iter().any(Option::is_none) && !deadline.passed() {
         if !clock::wait(TICK.min(deadline.left()), cx.cancelled) {
             let open = answers.iter_mut().filter(|answer| answer.is_none());
-            open.for_each(|answer| *answer = Some((Verdict::Error, "cancelled before 10 s were over".to_owned())));
+            open.for_each(|answer| {
+                *answer = Some((Verdict::Error, format!("cancelled before {} s were over", span.as_secs())))
+            });
             break;
         }
         for ((answer, service), first) in answers.iter_mut().zip(services).zip(&first) {
@@ -36,8 +60,14 @@ pub(super) fn steady(cx: &ServiceCx<'_>) -> Vec<CheckResult> {
             }
         }
     }
+    for (answer, service) in answers.iter_mut().zip(services) {
+        if let (Some((Verdict::Fail, saw)), Service::Systemd { unit, .. }) = (answer, service) {
+            saw.push_str(&systemd::last_words(cx, unit));
+        }
+    }
     let results = services.iter().zip(answers).map(|(service, answer)| {
-        let (verdict, saw) = answer.unwrap_or((Verdict::Pass, "the same main process for 10 s, no restart".to_owned()));
+        let (verdict, saw) =
+            answer.unwrap_or((Verdict::Pass, format!("the same main process for {} s, no restart", span.as_secs())));
         CheckResult {
             word: "steady".to_owned(),
             subject: service.name().to_owned(),

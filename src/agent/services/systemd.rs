@@ -5,6 +5,7 @@ use std::time::Duration;
 use rollback_deploy_core::model::{Failure, Restart, UnitName};
 
 use super::ServiceCx;
+use crate::ask::Hands as _;
 use crate::ask::clock::{self, Deadline, monotonic};
 use crate::ask::unit::UnitState;
 use crate::root::Verb;
@@ -166,4 +167,14 @@ pub(super) fn started_since(state: &UnitState, moment: Duration) -> bool {
     let micros = u64::try_from(moment.as_micros()).unwrap_or(u64::MAX);
     let started = state.number("ExecMainStartTimestampMonotonic").filter(|at| *at > 0);
     started.or_else(|| state.number("ActiveEnterTimestampMonotonic")).is_some_and(|at| at >= micros)
+}
+
+/// What the app itself said last since the switch, for a failure; empty when that cannot be read.
+pub(super) fn last_words(cx: &ServiceCx<'_>, unit: &UnitName) -> String {
+    let journal = cx.privileged.journal(unit, cx.switched, 20).unwrap_or_default();
+    // Lines are `1700000000.123456 host program[1]: words`; systemd tells what the state says already.
+    let said = journal.lines().filter(|line| !line.contains(" systemd[1]: ")).filter_map(|line| line.split_once("]: "));
+    let said: Vec<_> = said.map(|(_, words)| words).collect();
+    let last = said.get(said.len().saturating_sub(3)..).unwrap_or_default();
+    if last.is_empty() { String::new() } else { format!("; it said: {}", last.join(" / ")) }
 }

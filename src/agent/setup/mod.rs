@@ -138,6 +138,18 @@ pub fn setup(request: &SetupRequest) -> Result<Vec<SetupStep>, Failure> {
     setup_for(request, None)
 }
 
+/// The same by root on the host: for the owner of the app's folder, else for the user who called sudo.
+///
+/// # Errors
+/// As [`setup`]; or nobody says who deploys.
+pub fn setup_by_root(request: &SetupRequest, called: Option<&str>) -> Result<Vec<SetupStep>, Failure> {
+    let owner = deploy_user(&request.settings)?;
+    match called {
+        Some(called) if owner == "root" => setup_for(request, Some(called)),
+        _ => setup_for(request, None),
+    }
+}
+
 /// The same, for the user who deploys: root may set a host up for somebody else.
 ///
 /// # Errors

@@ -22,8 +22,10 @@ pub(super) fn answered(query: &Query, answered: &Answer) -> Saying {
 
 /// What runs, what is open, what was.
 pub(super) fn status(status: &Status) -> Saying {
-    let live =
-        status.confirmed.as_ref().map_or_else(|| "nothing is live".to_owned(), |now| format!("live: {}", proven(now)));
+    let live = status
+        .confirmed
+        .as_ref()
+        .map_or_else(|| "nothing is live".to_owned(), |now| format!("live: {}, by {}", proven(now), now.by));
     let mut saying = Saying::new(if status.confirmed.is_some() { Tone::Good } else { Tone::Plain }, live);
     if let Some(back) = &status.way_back {
         saying = saying.note(Mark::Row, format!("way back: {}", proven(back)));

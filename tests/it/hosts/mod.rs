@@ -3,4 +3,11 @@
 mod fixture;
 mod operator;
 
+mod bad;
 mod first;
+mod load;
+mod lost;
+mod open;
+mod places;
+mod refused;
+mod setup;

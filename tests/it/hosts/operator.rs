@@ -24,6 +24,11 @@ pub(crate) fn program() -> &'static Path {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stripped");
         std::fs::create_dir_all(&folder).expect("our own folder");
         let (to, next) = (folder.join("rollback-deploy"), folder.join(format!("next.{}", std::process::id())));
+        // A program that runs is never replaced.
+        let changed = |path: &Path| std::fs::metadata(path).and_then(|meta| meta.modified());
+        if changed(&to).is_ok_and(|made| changed(built).is_ok_and(|built| built < made)) {
+            return to;
+        }
         must("strip", &["-o", next.to_str().expect("UTF-8"), built.to_str().expect("UTF-8")], b"");
         std::fs::rename(next, &to).expect("our own folder");
         to
@@ -54,7 +59,7 @@ impl File {
                 format!("http: {{ url: \"{}\", status: 200, within: 10s }}", url("health")),
                 format!("http: {{ url: \"{}\", text: \"{{version}}\", within: 10s }}", url("version")),
             ],
-            more: vec!["window: 20s".to_owned()],
+            more: Vec::new(),
         }
     }
 
@@ -85,6 +90,7 @@ impl File {
         usual("known-hosts", format!("[{}]", keys.join(", ")));
         usual("root", self.at.root.to_owned());
         usual("link", self.at.live.to_owned());
+        usual("window", "20s".to_owned());
         usual("source", "{ git: . }".to_owned());
         usual(
             "services",

@@ -47,7 +47,8 @@ pub(crate) fn unique(what: &str) -> String {
 /// between this question and its use.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let start = std::process::id() % 9000;
+    // Runs beside each other, whose numbers follow each other, begin far apart.
+    let start = std::process::id().wrapping_mul(1009) % 9000;
     for _ in 0..9000 {
         let offset = (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 9000;
         let port = 21_000 + u16::try_from(offset).expect("below 9000");
