@@ -18,4 +18,5 @@ mod agent;
 mod faults;
 mod github;
 mod hosts;
+mod house;
 mod world;
