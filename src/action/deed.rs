@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rollback_deploy_core::file::Environment;
-use rollback_deploy_core::model::{Allow, Commit, Failure, Kind, Label, LogSource, Outcome, Place};
+use rollback_deploy_core::model::{
+    Allow, Commit, Failure, Kind, Label, LogSource, Open, Operation, Outcome, Place, Proof,
+};
 use rollback_deploy_core::plan::Fact;
 use rollback_deploy_core::plan::version::{RefType, RunEvent, refuse_event};
 use rollback_deploy_core::wire::act::Fault;
@@ -18,7 +20,7 @@ use crate::engine::perform::Stop;
 use crate::github::settings::{Patience, Proxies};
 use crate::github::{Client, Repository, Settings};
 use crate::hello::hello;
-use crate::target::Target;
+use crate::target::{Cx, Target, by};
 use crate::transport::Link;
 use crate::transport::key;
 use crate::transport::programs::Programs;
@@ -283,6 +285,9 @@ async fn settle_one(world: &World, target: &dyn Target, mine: &Mine) -> Result<O
         return Err(Failure::bug("the answer to status does not fit"));
     };
     let Some(open) = status.open.filter(|open| mine.is(&open.by) && !open.held) else { return Ok(Outcome::Done) };
+    if open.operation == Operation::Rollback && open.switched && !open.aborting {
+        return keep(&cx, target, &open).await;
+    }
     let why = "the step that opened it was cancelled or killed".to_owned();
     let act = Act::Abort { txn: Some(open.txn), why, fault: Fault::World };
     let answer = target.perform(&act, &cx).await?;
@@ -293,3 +298,42 @@ async fn settle_one(world: &World, target: &dyn Target, mine: &Mine) -> Result<O
         other => done(other).map(|_| Outcome::Done),
     }
 }
+
+/// A rollback that is switched is never taken back to the release a person wanted to leave: what works is made
+/// permanent, anything else is left to the host, which keeps what works by itself.
+async fn keep(cx: &Cx, target: &dyn Target, open: &Open) -> Result<Outcome, Failure> {
+    let mut results = Vec::new();
+    for act in [Act::Activate(open.txn.clone()), Act::Verify(open.txn.clone())] {
+        cx.events.tell(Some(target.label()), Fact::Started(Box::new(act.clone())));
+        let answer = target.perform(&act, cx).await?;
+        cx.events.tell(Some(target.label()), Fact::Answered(Box::new(act), Box::new(answer.clone())));
+        match answer {
+            Answer::Done(report) => match *report {
+                Report::Activated { proofs, .. } => results.extend(proofs),
+                Report::Checked(checked) => results.extend(checked),
+                Report::Confirmed(_) => return Ok(Outcome::Done),
+                _ => return Err(left_to_the_host(open)),
+            },
+            Answer::Undone(ending) if !ending.healthy => return Err(Failure::new(Kind::FailedBack, ending.why)),
+            _ => return Err(left_to_the_host(open)),
+        }
+    }
+    let Some(proof) = Proof::by_verdict(&open.txn, &results) else { return Err(left_to_the_host(open)) };
+    cx.events.tell(Some(target.label()), Fact::Confirming);
+    let answer = target.confirm(proof, cx).await?;
+    cx.events.tell(Some(target.label()), Fact::Confirmed(Box::new(answer.clone())));
+    done(answer).map(|_| Outcome::Done)
+}
+
+fn left_to_the_host(open: &Open) -> Failure {
+    let what = format!(
+        "the rollback to {} was cut off after its switch: the host keeps what works, and settles itself by {}",
+        open.release,
+        by(open.settles_in)
+    );
+    Failure::new(Kind::Unknown { settles_in: Some(open.settles_in) }, what).hint("`status` shows how it ended.")
+}
+
+#[cfg(test)]
+#[path = "deed_tests.rs"]
+mod tests;

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, Shared, join_all};
 use rollback_deploy_core::model::{CheckResult, Failure, Kind, Label, Outcome};
 use rollback_deploy_core::plan::{Fact, Next, Plan, Story, next};
 use rollback_deploy_core::wire::{Act, Answer};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::target::{Cx, Target};
+use crate::target::{Cx, Target, by};
 
 /// What is left of the 7 seconds after the first signal, for everything that must still be asked.
 const SETTLE: Duration = Duration::from_secs(6);
@@ -63,16 +64,40 @@ pub struct Ended {
     pub story: Story,
 }
 
+/// When everything decisive must be over: some seconds after the first signal.
+type Limit = Shared<BoxFuture<'static, ()>>;
+
+fn limit(stop: &Stop, settle: Duration) -> Limit {
+    let token = stop.token().clone();
+    async move {
+        token.cancelled().await;
+        sleep(settle).await;
+    }
+    .boxed()
+    .shared()
+}
+
 /// Runs a plan to its end.
 pub async fn run(plan: &Plan, fleet: &Fleet, events: &crate::engine::Events, stop: &Stop) -> Ended {
+    run_within(plan, fleet, events, stop, SETTLE).await
+}
+
+async fn run_within(
+    plan: &Plan,
+    fleet: &Fleet,
+    events: &crate::engine::Events,
+    stop: &Stop,
+    settle: Duration,
+) -> Ended {
     let mut story = Story::new(plan);
+    let limit = limit(stop, settle);
     loop {
         story.cancelled = story.cancelled.or(stop.signal());
         match next(plan, &story) {
             Next::Perform(acts) => {
                 let settling = story.cancelled.is_some();
                 let asked = acts.into_iter().map(|(label, act)| async {
-                    let answer = perform(fleet, &label, &act, events, stop, settling).await;
+                    let answer = perform(fleet, &label, &act, events, stop, settling, &limit).await;
                     (label, act, answer)
                 });
                 for (label, act, answer) in join_all(asked).await {
@@ -96,7 +121,7 @@ pub async fn run(plan: &Plan, fleet: &Fleet, events: &crate::engine::Events, sto
                     let cx = Cx { events: events.clone(), stop: CancellationToken::new() };
                     events.tell(Some(&label), Fact::Confirming);
                     let answer = match fleet.get(&label) {
-                        Some(target) => target.confirm(proof, &cx).await,
+                        Some(target) => in_time(target.as_ref(), target.confirm(proof, &cx), &limit).await,
                         None => Err(unknown_target(&label)),
                     };
                     tell_answer(events, &label, None, &answer);
@@ -112,7 +137,7 @@ pub async fn run(plan: &Plan, fleet: &Fleet, events: &crate::engine::Events, sto
                     () = sleep(Duration::from_secs(seconds.0)) => {}
                     () = stop.token().cancelled() => {}
                 }
-                story.waited.0 += seconds.0.max(1);
+                story.waited(plan, seconds);
             }
             Next::End(outcome) => return Ended { outcome, story },
         }
@@ -130,22 +155,52 @@ async fn perform(
     events: &crate::engine::Events,
     stop: &Stop,
     settling: bool,
+    limit: &Limit,
 ) -> Result<Answer, Failure> {
     let Some(target) = fleet.get(label) else { return Err(unknown_target(label)) };
     events.tell(Some(label), Fact::Started(Box::new(act.clone())));
-    let answer = if settling {
-        // The undo itself is not cancelled; it is handed over to the watchdog when time is up.
-        let cx = Cx { events: events.clone(), stop: CancellationToken::new() };
-        match timeout(SETTLE, target.perform(act, &cx)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Failure::new(Kind::Unknown { settles_in: None }, "the undo goes on by itself on the host")
-                .hint("`status` shows how it ended.")),
+    // What settles a change is not cancelled with the run; it is handed over to the watchdog when time is up.
+    let token = if settling { CancellationToken::new() } else { stop.token().clone() };
+    let cx = Cx { events: events.clone(), stop: token };
+    let answer = in_time(target.as_ref(), target.perform(act, &cx), limit).await;
+    match (act, &answer) {
+        // The release is permanent: what comes of tidying up decides nothing.
+        (Act::Prune { .. }, Ok(Answer::Refused(failure) | Answer::Failed(failure)) | Err(failure)) => {
+            let what = format!("old releases were not removed: {}", failure.what);
+            events.tell(Some(label), Fact::Warned(what));
         }
-    } else {
-        target.perform(act, &Cx { events: events.clone(), stop: stop.token().clone() }).await
-    };
-    tell_answer(events, label, Some(act), &answer);
+        (Act::Prune { .. }, Ok(Answer::Busy(holder))) => {
+            let what =
+                format!("old releases were not removed: {} by {} is being changed to", holder.release, holder.by);
+            events.tell(Some(label), Fact::Warned(what));
+        }
+        _ => tell_answer(events, label, Some(act), &answer),
+    }
     answer
+}
+
+/// An answer, or when time is up: the host's watchdog goes on, and the words say until when.
+async fn in_time(
+    target: &dyn Target,
+    asked: impl Future<Output = Result<Answer, Failure>>,
+    limit: &Limit,
+) -> Result<Answer, Failure> {
+    tokio::select! {
+        biased;
+        answer = asked => answer,
+        () = limit.clone() => Err(handed_over(target)),
+    }
+}
+
+fn handed_over(target: &dyn Target) -> Failure {
+    let settles_in = target.settles_in();
+    let what = match settles_in {
+        Some(left) => {
+            format!("the run was ended before {} answered: it settles itself by {}", target.label(), by(left))
+        }
+        None => format!("the run was ended before {} answered; nothing is known to be open there", target.label()),
+    };
+    Failure::new(Kind::Unknown { settles_in }, what).hint("`status` shows how it ended.")
 }
 
 fn tell_answer(events: &crate::engine::Events, label: &Label, act: Option<&Act>, answer: &Result<Answer, Failure>) {
@@ -169,3 +224,7 @@ async fn check_outside(target: &dyn Target, events: &crate::engine::Events, stop
     }
     results
 }
+
+#[cfg(test)]
+#[path = "perform_tests.rs"]
+mod tests;

@@ -8,9 +8,10 @@ use rollback_deploy_core::model::{Check, CheckResult, Failure, Kind, Label, Proo
 use rollback_deploy_core::plan::Fact;
 use rollback_deploy_core::wire::{Act, Answer, Query, Report, Request, SetupRequest};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 
-use super::{Cx, Promise, Target};
+use super::keeper::{Keeper, Settles};
+use super::{Cx, Promise, Target, by};
 use crate::ask;
 use crate::transport::{Channel, Contents, Link, Notice};
 
@@ -18,6 +19,8 @@ use crate::transport::{Channel, Contents, Link, Notice};
 const TRIES_BEFORE: u32 = 3;
 /// What is added to a deadline before a host that is silent counts as unknown.
 const GRACE: Duration = Duration::from_secs(10);
+/// Deadlines are told in whole seconds.
+const NEARLY: Duration = Duration::from_secs(2);
 
 /// One host.
 pub struct HostTarget {
@@ -26,23 +29,32 @@ pub struct HostTarget {
     contents: Option<Arc<dyn Contents>>,
     outside: Vec<Check>,
     version: String,
+    settles: Settles,
     inner: Mutex<Inner>,
 }
 
 #[derive(Default)]
 struct Inner {
     channel: Option<Box<dyn Channel>>,
-    /// When the open change settles itself at the latest.
-    settles: Option<Instant>,
-    /// The window it was opened with.
-    window: Option<Seconds>,
+    /// The connection was made for the agreement on a common deadline, so after activation: the confirm takes it too.
+    agreed: bool,
+    /// Renews the window of the open change.
+    keeper: Option<Keeper>,
 }
 
 impl HostTarget {
     /// A host behind a link.
     #[must_use]
     pub fn new(label: Label, link: Arc<dyn Link>) -> Self {
-        Self { label, link, contents: None, outside: Vec::new(), version: String::new(), inner: Mutex::default() }
+        Self {
+            label,
+            link,
+            contents: None,
+            outside: Vec::new(),
+            version: String::new(),
+            settles: Settles::default(),
+            inner: Mutex::default(),
+        }
     }
 
     /// The files of the release to stage.
@@ -61,50 +73,95 @@ impl HostTarget {
     }
 
     /// Asks until there is an answer, or until the host must have settled itself.
-    async fn ask_until(&self, request: Request, fresh: bool, cx: &Cx) -> Result<Answer, Failure> {
+    async fn ask_until(&self, request: Request, cx: &Cx) -> Result<Answer, Failure> {
         let mut inner = self.inner.lock().await;
-        if fresh && let Some(channel) = inner.channel.take() {
-            channel.close().await;
+        if settles_it(&request)
+            && let Some(keeper) = inner.keeper.take()
+        {
+            keeper.stop().await;
         }
-        if let Request::Act(Act::Begin(intent)) = &request {
-            inner.window = Some(intent.window);
-        }
-        let renewing = renewed(&request, inner.window);
+        self.refresh(&mut inner, &request).await;
         let mut tries = 0;
         loop {
             tries += 1;
-            let asked = self.ask_once(&mut inner, request.clone(), renewing.as_ref(), cx).await;
+            let asked = self.ask_once(&mut inner, request.clone(), cx).await;
             let failure = match asked {
+                Ok(Answer::Refused(failure)) if of_a_change(&request) && self.is_over(&failure) => {
+                    cx.events.tell(Some(&self.label), Fact::Step("asking how the host settles it".to_owned()));
+                    failure
+                }
                 Ok(answer) => {
-                    inner.note(&answer);
+                    self.settles.note(&answer);
+                    inner.keeper = match (&request, &answer) {
+                        (Request::Act(Act::Begin(intent)), Answer::Done(report))
+                            if matches!(report.as_ref(), Report::Begun { .. }) =>
+                        {
+                            Some(self.keep(&intent.txn, intent.window))
+                        }
+                        _ => inner.keeper.take().filter(|_| self.settles.at().is_some()),
+                    };
                     return Ok(answer);
                 }
-                Err(failure) => failure,
+                Err(failure) => {
+                    // A broken connection is not used again.
+                    inner.channel = None;
+                    inner.agreed = false;
+                    let what = format!("no answer ({})", failure.what);
+                    cx.events.tell(Some(&self.label), Fact::Warned(what));
+                    failure
+                }
             };
-            // A broken connection is not used again.
-            if let Some(channel) = inner.channel.take() {
-                drop(channel);
-            }
-            let again = match inner.settles {
+            let again = match self.settles.at() {
                 Some(settles) => Instant::now() < settles + GRACE,
-                None => tries < TRIES_BEFORE && matches!(failure.kind, Kind::Unknown { .. }) && !cx.stop.is_cancelled(),
+                None => tries < TRIES_BEFORE && matches!(failure.kind, Kind::Unknown { .. }),
             };
-            if !again {
-                return Err(self.lost(failure, inner.settles));
+            if !again || cx.stop.is_cancelled() {
+                return Err(self.lost(failure));
             }
-            cx.events.tell(Some(&self.label), Fact::Warned(format!("no answer ({}): asking again", failure.what)));
-            sleep(jitter(tries)).await;
+            tokio::select! {
+                () = sleep(jitter(tries)) => {}
+                () = cx.stop.cancelled() => {}
+            }
         }
     }
 
-    fn lost(&self, failure: Failure, settles: Option<Instant>) -> Failure {
-        let Some(settles) = settles else { return failure };
-        let settles_in = Seconds(settles.saturating_duration_since(Instant::now()).as_secs());
+    /// A confirm never goes over the connection that the change was activated on. The agreement before it is made on
+    /// the connection that the confirm will take.
+    async fn refresh(&self, inner: &mut Inner, request: &Request) {
+        let fresh = match request {
+            Request::Act(Act::Renew { .. }) => true,
+            Request::Confirm(_) => !inner.agreed,
+            _ => false,
+        };
+        if fresh && let Some(channel) = inner.channel.take() {
+            channel.close().await;
+        }
+        inner.agreed = match request {
+            Request::Act(Act::Renew { .. }) => true,
+            Request::Confirm(_) => inner.agreed,
+            Request::Act(_) | Request::Ask(_) | Request::Setup(_) => false,
+        };
+    }
+
+    fn keep(&self, txn: &TxnId, window: Seconds) -> Keeper {
+        Keeper::start(self.label.clone(), self.link.clone(), txn.clone(), window, self.settles.clone())
+    }
+
+    /// The host says that the window is over, and by what we know it is: it is settling itself, and says how it ended
+    /// when it is asked again.
+    fn is_over(&self, failure: &Failure) -> bool {
+        let now = Instant::now();
+        failure.kind == Kind::Failed && self.settles.at().is_some_and(|at| now + NEARLY >= at && now < at + GRACE)
+    }
+
+    fn lost(&self, failure: Failure) -> Failure {
+        let Some(settles_in) = self.settles.left() else { return failure };
         let mut lost = Failure::new(
             Kind::Unknown { settles_in: Some(settles_in) },
             format!(
-                "{} does not answer; what happened there is not known, it settles itself in {settles_in} at the latest",
-                self.label
+                "{} does not answer; what happened there is not known: it settles itself by {}",
+                self.label,
+                by(settles_in)
             ),
         )
         .hint("`status` shows how it ended once the host can be reached.")
@@ -113,13 +170,7 @@ impl HostTarget {
         lost
     }
 
-    async fn ask_once(
-        &self,
-        inner: &mut Inner,
-        request: Request,
-        renewing: Option<&(TxnId, Seconds)>,
-        cx: &Cx,
-    ) -> Result<Answer, Failure> {
+    async fn ask_once(&self, inner: &mut Inner, request: Request, cx: &Cx) -> Result<Answer, Failure> {
         let channel = match &mut inner.channel {
             Some(channel) => channel,
             none => none.insert(self.link.connect().await?),
@@ -137,81 +188,33 @@ impl HostTarget {
         let call = channel.call(request, self.contents.as_deref(), &mut hear);
         tokio::pin!(call);
         let mut stopped = false;
-        // What is left of the window now may be less than a whole step.
-        let left = inner.settles.map(|settles| settles.saturating_duration_since(Instant::now()) / 3);
-        let mut renew_at = renewing.map(|(_, window)| {
-            let usual = renew_every(*window);
-            Instant::now() + left.map_or(usual, |left| left.min(usual))
-        });
         loop {
-            let due = async {
-                match renew_at {
-                    Some(at) => sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 answer = &mut call => return answer,
                 () = cx.stop.cancelled(), if !stopped => {
                     stopped = true;
                     canceller.cancel();
                 }
-                () = due => {
-                    if let Some((txn, window)) = renewing {
-                        self.renew(txn, *window).await;
-                        renew_at = Some(Instant::now() + renew_every(*window));
-                    }
-                }
             }
-        }
-    }
-
-    /// Extends the window over a connection of its own while a long act is under way. Best effort: the host goes by
-    /// its own clock when it does not arrive.
-    async fn renew(&self, txn: &TxnId, window: Seconds) {
-        if let Ok(mut channel) = self.link.connect().await {
-            let act = Request::Act(Act::Renew { txn: txn.clone(), window });
-            if let Err(failure) = channel.call(act, None, &mut |_| {}).await {
-                tracing::debug!(what = %failure.what, "the window was not extended");
-            }
-            channel.close().await;
         }
     }
 }
 
-impl Inner {
-    fn note(&mut self, answer: &Answer) {
-        let in_seconds = |seconds: &Seconds| Some(Instant::now() + Duration::from_secs(seconds.0));
-        self.settles = match answer {
-            Answer::Done(report) => match report.as_ref() {
-                Report::Begun { settles_in, .. }
-                | Report::Activated { settles_in, .. }
-                | Report::Renewed { settles_in }
-                | Report::Holding { settles_in } => in_seconds(settles_in),
-                Report::Confirmed(_) | Report::NothingOpen => None,
-                _ => self.settles,
-            },
-            Answer::Undone(_) => None,
-            _ => self.settles,
-        };
-    }
+/// Which requests end the change: nothing is renewed behind them.
+fn settles_it(request: &Request) -> bool {
+    matches!(request, Request::Confirm(_) | Request::Act(Act::Abort { .. } | Act::Hold { .. }))
 }
 
-/// Which acts may outlast the window: while they run, it is renewed, each time for as long as it was opened for.
-fn renewed(request: &Request, window: Option<Seconds>) -> Option<(TxnId, Seconds)> {
-    /// Steps of at most a minute.
-    const LONGEST: Seconds = Seconds(60);
-    let step = window.map_or(LONGEST, |window| window.min(LONGEST));
+/// Which requests are about an open change.
+fn of_a_change(request: &Request) -> bool {
+    let open = |act: &Act| {
+        matches!(act, Act::Arm(_) | Act::Migrate(_) | Act::Activate(_) | Act::Verify(_) | Act::Renew { .. })
+    };
     match request {
-        Request::Act(Act::Migrate(txn) | Act::Activate(txn) | Act::Verify(txn) | Act::Arm(txn)) => {
-            Some((txn.clone(), step))
-        }
-        _ => None,
+        Request::Act(act) => open(act),
+        Request::Confirm(_) => true,
+        Request::Ask(_) | Request::Setup(_) => false,
     }
-}
-
-fn renew_every(window: Seconds) -> Duration {
-    Duration::from_secs(window.0.max(3)) / 3
 }
 
 /// A little longer each time, and not in step with others.
@@ -232,28 +235,40 @@ impl Target for HostTarget {
     }
 
     async fn perform(&self, act: &Act, cx: &Cx) -> Result<Answer, Failure> {
-        self.ask_until(Request::Act(act.clone()), false, cx).await
+        self.ask_until(Request::Act(act.clone()), cx).await
     }
 
     async fn confirm(&self, proof: Proof, cx: &Cx) -> Result<Answer, Failure> {
-        self.ask_until(Request::Confirm(proof), true, cx).await
+        self.ask_until(Request::Confirm(proof), cx).await
     }
 
     async fn ask(&self, query: &Query, cx: &Cx) -> Result<Answer, Failure> {
-        self.ask_until(Request::Ask(query.clone()), false, cx).await
+        self.ask_until(Request::Ask(query.clone()), cx).await
     }
 
     async fn setup(&self, request: &SetupRequest, cx: &Cx) -> Result<Answer, Failure> {
-        self.ask_until(Request::Setup(Box::new(request.clone())), false, cx).await
+        self.ask_until(Request::Setup(Box::new(request.clone())), cx).await
     }
 
     async fn check_outside(&self) -> Vec<CheckResult> {
         futures::future::join_all(self.outside.iter().map(|check| ask::ask_outside(check, &self.version))).await
     }
 
+    fn settles_in(&self) -> Option<Seconds> {
+        self.settles.left()
+    }
+
     async fn close(&self) {
-        if let Some(channel) = self.inner.lock().await.channel.take() {
+        let mut inner = self.inner.lock().await;
+        if let Some(keeper) = inner.keeper.take() {
+            keeper.stop().await;
+        }
+        if let Some(channel) = inner.channel.take() {
             channel.close().await;
         }
     }
 }
+
+#[cfg(test)]
+#[path = "host_tests.rs"]
+mod tests;

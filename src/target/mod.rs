@@ -1,13 +1,16 @@
 //! One thing that is changed and confirmed as a unit. Each kind is a file here.
 
 use async_trait::async_trait;
-use rollback_deploy_core::model::{CheckResult, Failure, Label, Proof};
+use rollback_deploy_core::model::{CheckResult, Failure, Label, Proof, Seconds};
 use rollback_deploy_core::wire::{Act, Answer, Query, SetupRequest};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::Events;
 
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod host;
+mod keeper;
 
 pub use host::HostTarget;
 
@@ -32,6 +35,16 @@ pub struct Cx {
     pub events: Events,
     /// Asks everything under way to end.
     pub stop: CancellationToken,
+}
+
+/// The wall-clock time in so many seconds, for people: `14:05 UTC`.
+#[must_use]
+pub fn by(left: Seconds) -> String {
+    let span = jiff::SignedDuration::from_secs(i64::try_from(left.0).unwrap_or(i64::MAX));
+    match jiff::Zoned::now().checked_add(span) {
+        Ok(at) => at.strftime("%H:%M %Z").to_string(),
+        Err(_) => format!("now and {left}"),
+    }
 }
 
 /// One target.
@@ -69,6 +82,11 @@ pub trait Target: Send + Sync {
 
     /// Asks the checks that are asked from where the controller runs.
     async fn check_outside(&self) -> Vec<CheckResult>;
+
+    /// How long from now until an open change settles itself at the latest, when one is open.
+    fn settles_in(&self) -> Option<Seconds> {
+        None
+    }
 
     /// Ends connections that are still open.
     async fn close(&self);

@@ -2,7 +2,9 @@
 //! it runs. Preempts an open deploy.
 
 use futures::future::join_all;
-use rollback_deploy_core::model::{Allow, Failure, Kind, Label, Operation, Outcome, ReleaseRow, Status};
+use rollback_deploy_core::model::{
+    Allow, Failure, Kind, Label, Open, Operation, Outcome, ReleaseId, ReleaseRow, Status, TxnId,
+};
 use rollback_deploy_core::plan::{Fact, Plan, TargetPlan, Wanted};
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Act, Answer, Query, Report};
@@ -34,7 +36,12 @@ pub async fn rollback(world: &World, to: &To) -> Conclusion {
 }
 
 async fn go_back(world: &World, to: &To, fleet: &Fleet) -> Conclusion {
-    let looked = join_all(fleet.values().map(|target| look(world, target.as_ref(), to))).await;
+    let seen = join_all(fleet.values().map(|target| status(world, target.as_ref()))).await;
+    let open = seen.iter().filter_map(|status| status.as_ref().ok()?.open.as_ref());
+    let back: Vec<ReleaseId> =
+        open.filter(|open| to.version.is_none() && takes_back(open)).filter_map(|open| open.previous.clone()).collect();
+    let looked = fleet.values().zip(seen).map(|(target, seen)| look(world, target.as_ref(), to, seen, &back));
+    let looked = join_all(looked).await;
     let mut targets = Vec::new();
     let mut worst: Option<Outcome> = None;
     let mut others = 0;
@@ -67,6 +74,8 @@ async fn go_back(world: &World, to: &To, fleet: &Fleet) -> Conclusion {
     let outcome = match worst {
         Some(worst) if others > 0 && worst.is_success() != ended.outcome.is_success() => Outcome::Split,
         Some(worst) if worst.severity() > ended.outcome.severity() => worst,
+        // One host that was taken back makes the run more than a no-op.
+        Some(worst) if ended.outcome == Outcome::AlreadyLive => worst,
         _ => ended.outcome,
     };
     Conclusion { outcome, story: Some(ended.story) }
@@ -78,22 +87,50 @@ enum Goal {
     Undone,
 }
 
-async fn look(world: &World, target: &dyn Target, to: &To) -> (Label, Result<Goal, Failure>) {
+async fn status(world: &World, target: &dyn Target) -> Result<Status, Failure> {
+    match done(target.ask(&Query::Status, &world.cx()).await?)? {
+        Report::Status(status) => Ok(status),
+        other => Err(unexpected("status", &other)),
+    }
+}
+
+/// An open deploy and no name: taking it back is going back.
+fn takes_back(open: &Open) -> bool {
+    open.operation == Operation::Deploy
+}
+
+/// Nothing is open here, and it runs what the others go back to from a deploy that is open there: it never took part in
+/// that deploy, or is back already. It does not go one further back.
+fn is_back(status: &Status, back: &[ReleaseId]) -> Option<ReleaseId> {
+    let live = &status.confirmed.as_ref()?.release;
+    let settled = status.open.is_none() && status.drift.is_none();
+    (settled && back.contains(live)).then(|| live.clone())
+}
+
+async fn look(
+    world: &World,
+    target: &dyn Target,
+    to: &To,
+    seen: Result<Status, Failure>,
+    back: &[ReleaseId],
+) -> (Label, Result<Goal, Failure>) {
     let label = target.label().clone();
     let goal = async {
-        let Report::Status(status) = done(target.ask(&Query::Status, &world.cx()).await?)? else {
-            return Err(Failure::bug("the answer to status does not fit"));
-        };
-        if let (None, Some(open)) = (&to.version, &status.open)
-            && open.operation == Operation::Deploy
-        {
-            return take_back(world, target, &open.txn).await;
+        let mut seen = seen?;
+        if let (None, Some(open)) = (&to.version, seen.open.as_ref().filter(|open| takes_back(open))) {
+            match take_back(world, target, &open.txn).await? {
+                Taken::Back => return Ok(Goal::Undone),
+                Taken::NotOpen => seen = status(world, target).await?,
+            }
         }
         let rows = match done(target.ask(&Query::List, &world.cx()).await?)? {
             Report::Releases(rows) => rows,
             other => return Err(unexpected("list", &other)),
         };
-        let wanted = choose(&status, &rows, to, &world.allow)?;
+        let wanted = match is_back(&seen, back) {
+            Some(live) => Wanted::AlreadyLive(live),
+            None => choose(&seen, &rows, to, &world.allow)?,
+        };
         let settings = &world.environment.settings;
         Ok(Goal::Plan(Box::new(TargetPlan {
             label: label.clone(),
@@ -109,20 +146,31 @@ async fn look(world: &World, target: &dyn Target, to: &To) -> (Label, Result<Goa
     (label, goal)
 }
 
-/// An open deploy and no name: taking it back is going back.
-async fn take_back(
-    world: &World,
-    target: &dyn Target,
-    txn: &rollback_deploy_core::model::TxnId,
-) -> Result<Goal, Failure> {
+/// What came of taking an open deploy back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// It is undone.
+    Back,
+    /// It was not open any more: it was confirmed meanwhile, or settled by the host. What runs now is looked at again.
+    NotOpen,
+}
+
+async fn take_back(world: &World, target: &dyn Target, txn: &TxnId) -> Result<Taken, Failure> {
     let why = format!("a rollback by {} came first", world.by);
     let act = Act::Abort { txn: Some(txn.clone()), why, fault: Fault::World };
     world.events.tell(Some(target.label()), Fact::Started(Box::new(act.clone())));
     let answer = target.perform(&act, &world.cx()).await?;
     world.events.tell(Some(target.label()), Fact::Answered(Box::new(act), Box::new(answer.clone())));
+    taken(answer)
+}
+
+fn taken(answer: Answer) -> Result<Taken, Failure> {
     match answer {
-        Answer::Undone(ending) if ending.healthy => Ok(Goal::Undone),
-        other => done(other).map(|_| Goal::Undone),
+        Answer::Undone(ending) if ending.healthy => Ok(Taken::Back),
+        other => match done(other)? {
+            Report::Confirmed(_) | Report::NothingOpen => Ok(Taken::NotOpen),
+            report => Err(unexpected("abort", &report)),
+        },
     }
 }
 
@@ -180,3 +228,7 @@ pub fn choose(status: &Status, rows: &[ReleaseRow], to: &To, allow: &[Allow]) ->
     }
     Ok(Wanted::There { release: row.id.clone(), with_env: to.with_env })
 }
+
+#[cfg(test)]
+#[path = "rollback_tests.rs"]
+mod tests;

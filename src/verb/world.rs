@@ -19,6 +19,9 @@ use crate::transport::{Contents, Link};
 /// How long a host may take to say what it runs after a change.
 const READ_BACK: Duration = Duration::from_secs(5);
 
+/// How long connections may take to end: what they were for is over by then.
+const CLOSE: Duration = Duration::from_secs(1);
+
 /// One environment with its targets.
 pub struct World {
     /// What the deploy file or the inputs say.
@@ -183,7 +186,8 @@ impl World {
 
     /// Ends all connections.
     pub async fn close(fleet: &Fleet) {
-        join_all(fleet.values().map(|target| target.close())).await;
+        let closed = join_all(fleet.values().map(|target| target.close()));
+        let _late = tokio::time::timeout(CLOSE, closed).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! Every decision of a roll-out, pure. The engine, a simulator and a resumed run drive the same function.
 
 use super::order::{Plan, TargetPlan, Wanted};
-use super::story::{Course, Reached, Story, Trouble};
+use super::story::{Closed, Course, Reached, Story, Trouble};
 use crate::model::{Kind, Label, Operation, Outcome, Proof, Seconds};
 use crate::wire::Act;
 use crate::wire::act::Fault;
@@ -28,12 +28,22 @@ const LOOK_AGAIN: Seconds = Seconds(2);
 #[must_use]
 pub fn next(plan: &Plan, story: &Story) -> Next {
     let targets = || plan.targets.iter().filter_map(|target| Some((target, story.courses.get(&target.label)?)));
+    if plan.operation == Operation::Rollback {
+        if story.cancelled.is_some() {
+            return leave(plan, story);
+        }
+        // What failed on one target goes back there, before the others go on.
+        if let Some(next) = back_alone(plan, story) {
+            return next;
+        }
+    }
     // From the first confirm on the direction is forward only.
     if targets().any(|(_, course)| course.confirmed.is_some()) {
         return forward(plan, story);
     }
-    let troubled = targets().any(|(_, course)| stops_all(plan, course));
-    if story.cancelled.is_some() || troubled || nothing_left(plan, story) {
+    // A rollback goes to all reachable targets: one that is in trouble stops only itself.
+    let troubled = plan.operation == Operation::Deploy && targets().any(|(_, course)| stops_all(course));
+    if story.cancelled.is_some() || troubled {
         return back(plan, story);
     }
     if let Some(next) = wait(plan, story) {
@@ -42,35 +52,43 @@ pub fn next(plan: &Plan, story: &Story) -> Next {
     step(plan, story)
 }
 
-/// A rollback goes to all reachable targets: one that is not stops only itself.
-fn stops_all(plan: &Plan, course: &Course) -> bool {
-    match (&course.trouble, plan.operation) {
-        (None | Some(Trouble::Busy(_)), _) => course.held.is_some() || course.ending.is_some(),
-        (Some(_), Operation::Deploy) => true,
-        (Some(_), Operation::Rollback) => false,
+fn stops_all(course: &Course) -> bool {
+    match &course.trouble {
+        None => {
+            course.held.is_some() || ((course.ending.is_some() || course.closed.is_some()) && !course.is_released())
+        }
+        Some(Trouble::Busy(_)) => false,
+        Some(Trouble::Failed(..) | Trouble::Lost(_)) => true,
     }
-}
-
-/// Every target of a rollback has its own trouble.
-fn nothing_left(plan: &Plan, story: &Story) -> bool {
-    plan.operation == Operation::Rollback
-        && story.courses.values().all(|course| matches!(course.trouble, Some(Trouble::Failed(..) | Trouble::Lost(_))))
 }
 
 fn usable(course: &Course) -> bool {
-    course.trouble.is_none() && course.ending.is_none() && course.reached < Reached::Finished
+    course.trouble.is_none()
+        && course.ending.is_none()
+        && course.held.is_none()
+        && course.closed.is_none()
+        && course.reached < Reached::Finished
 }
 
+/// Somebody else's change is open on a target: all others are released while it is waited for. A rollback goes on with
+/// those that are free, and waits only when there is none.
 fn wait(plan: &Plan, story: &Story) -> Option<Next> {
-    let busy = story.courses.values().any(|course| matches!(course.trouble, Some(Trouble::Busy(_))));
-    if !busy {
+    let mut courses = story.courses.values();
+    if !courses.any(|course| matches!(course.trouble, Some(Trouble::Busy(_)))) {
         return None;
     }
-    if story.waited < plan.wait {
-        let left = Seconds(plan.wait.0 - story.waited.0);
-        return Some(Next::Wait(left.min(LOOK_AGAIN)));
+    if plan.operation == Operation::Rollback && story.courses.values().any(usable) {
+        return None;
     }
-    Some(back(plan, story))
+    if story.waited >= plan.wait {
+        return Some(back(plan, story));
+    }
+    let release = open_acts(plan, story);
+    if !release.is_empty() {
+        return Some(Next::Perform(release));
+    }
+    let left = Seconds(plan.wait.0 - story.waited.0);
+    Some(Next::Wait(left.min(LOOK_AGAIN)))
 }
 
 /// The slowest target decides which step is due: nobody goes ahead of the others.
@@ -94,14 +112,24 @@ fn step(plan: &Plan, story: &Story) -> Next {
     match slowest {
         Reached::Start => perform(&|_, _| Some(Act::Recover { allow: plan.allow.clone() })),
         Reached::Recovered => prepare_or_begin(plan, &due),
-        Reached::Prepared => perform(&|target, course| Some(target.begin(plan, course.release.as_ref()?))),
-        Reached::Begun => perform(&|target, _| Some(Act::Arm(target.txn.clone()))),
-        Reached::Armed => perform(&|target, _| Some(Act::Migrate(target.txn.clone()))),
-        Reached::Migrated => perform(&|target, _| Some(Act::Activate(target.txn.clone()))),
-        Reached::Activated => perform(&|target, _| Some(Act::Verify(target.txn.clone()))),
+        // In one fixed order, one after the other: two fleets that overlap never hold a part of each other.
+        Reached::Prepared => match due.first() {
+            Some((target, course)) => Next::Perform(
+                course
+                    .release
+                    .iter()
+                    .map(|release| (target.label.clone(), target.begin(plan, &course.txn, release)))
+                    .collect(),
+            ),
+            None => Next::End(outcome(plan, story)),
+        },
+        Reached::Begun => perform(&|_, course| Some(Act::Arm(course.txn.clone()))),
+        Reached::Armed => perform(&|_, course| Some(Act::Migrate(course.txn.clone()))),
+        Reached::Migrated => perform(&|_, course| Some(Act::Activate(course.txn.clone()))),
+        Reached::Activated => perform(&|_, course| Some(Act::Verify(course.txn.clone()))),
         Reached::Verified => Next::CheckOutside(due.iter().map(|(target, _)| target.label.clone()).collect()),
         Reached::Seen if going.len() > 1 => {
-            perform(&|target, _| Some(Act::Renew { txn: target.txn.clone(), window: target.window }))
+            perform(&|target, course| Some(Act::Renew { txn: course.txn.clone(), window: target.window }))
         }
         Reached::Seen | Reached::Agreed => confirm(&due),
         Reached::Confirmed => perform(&|target, _| Some(Act::Prune { keep: target.keep })),
@@ -110,29 +138,31 @@ fn step(plan: &Plan, story: &Story) -> Next {
 }
 
 fn prepare_or_begin(plan: &Plan, due: &[(&TargetPlan, &Course)]) -> Next {
-    let acts = due.iter().filter_map(|(target, _)| {
+    let acts = due.iter().filter_map(|(target, course)| {
         let act = match &target.wanted {
             Wanted::Staged(_) => target.prepare()?,
-            Wanted::There { release, .. } | Wanted::AlreadyLive(release) => target.begin(plan, release),
+            Wanted::There { release, .. } | Wanted::AlreadyLive(release) => target.begin(plan, &course.txn, release),
         };
         Some((target.label.clone(), act))
     });
     Next::Perform(acts.collect())
 }
 
+fn proofs(due: &[(&TargetPlan, &Course)]) -> Vec<(Label, Proof)> {
+    due.iter()
+        .filter_map(|(target, course)| Some((target.label.clone(), Proof::by_verdict(&course.txn, &course.results)?)))
+        .collect()
+}
+
 /// Only all checks passed make a proof. Without any answer there is none: then the change cannot be confirmed.
 fn confirm(due: &[(&TargetPlan, &Course)]) -> Next {
-    let proofs = due.iter().filter_map(|(target, course)| {
-        let proof = Proof::by_verdict(&target.txn, &course.results)?;
-        Some((target.label.clone(), proof))
-    });
-    let proofs: Vec<_> = proofs.collect();
+    let proofs = proofs(due);
     if proofs.len() == due.len() {
         return Next::Confirm(proofs);
     }
-    let acts = due.iter().map(|(target, _)| {
+    let acts = due.iter().map(|(target, course)| {
         let why = "no check gave an answer, so nothing proves the release".to_owned();
-        (target.label.clone(), Act::Abort { txn: Some(target.txn.clone()), why, fault: Fault::World })
+        (target.label.clone(), Act::Abort { txn: Some(course.txn.clone()), why, fault: Fault::World })
     });
     Next::Perform(acts.collect())
 }
@@ -140,31 +170,68 @@ fn confirm(due: &[(&TargetPlan, &Course)]) -> Next {
 /// Something is wrong or the run was cancelled, and nothing is confirmed: every open change goes back, the last begun
 /// first; an undecided one may be held for a person.
 fn back(plan: &Plan, story: &Story) -> Next {
-    let first = first_trouble(plan, story);
-    let why = match (story.cancelled, &first) {
+    let acts = open_acts(plan, story);
+    if acts.is_empty() { Next::End(outcome(plan, story)) } else { Next::Perform(acts) }
+}
+
+/// A rollback's target that failed goes back alone.
+fn back_alone(plan: &Plan, story: &Story) -> Option<Next> {
+    let failed = |label: &Label| {
+        story.courses.get(label).is_some_and(|course| matches!(course.trouble, Some(Trouble::Failed(..))))
+    };
+    let acts: Vec<_> = open_acts(plan, story).into_iter().filter(|(label, _)| failed(label)).collect();
+    (!acts.is_empty()).then_some(Next::Perform(acts))
+}
+
+/// What is asked of each open change to end it, the last begun first.
+fn open_acts(plan: &Plan, story: &Story) -> Vec<(Label, Act)> {
+    let why = match (story.cancelled, first_trouble(plan, story)) {
         (Some(signal), _) => format!("the run was cancelled (signal {signal})"),
-        (None, Some((_, words))) => words.clone(),
+        (None, Some((_, words))) => words,
         (None, None) => "the run ended early".to_owned(),
     };
     let mut acts = Vec::new();
     for target in plan.targets.iter().rev() {
         let Some(course) = story.courses.get(&target.label).filter(|course| course.is_open()) else { continue };
         let lost = matches!(course.trouble, Some(Trouble::Lost(_)));
-        if lost {
+        // What fell silent because it was cancelled is asked once more.
+        if lost && (course.asked_back || story.cancelled.is_none()) {
             continue;
         }
         let (fault, undecided) = match &course.trouble {
             // A step that was cancelled may end in many ways: none of them says anything of the release.
             _ if story.cancelled.is_some() => (Fault::World, false),
-            Some(Trouble::Failed(failure, fault)) => (*fault, failure.kind == Kind::Inconclusive),
+            Some(Trouble::Failed(failure, fault)) => (*fault, failure.kind == Kind::Inconclusive && !course.not_held),
             _ => (Fault::World, false),
         };
         let act = match plan.hold {
-            Some(window) if undecided && story.cancelled.is_none() => Act::Hold { txn: target.txn.clone(), window },
-            _ => Act::Abort { txn: Some(target.txn.clone()), why: why.clone(), fault },
+            Some(window) if undecided && story.cancelled.is_none() => Act::Hold { txn: course.txn.clone(), window },
+            _ => Act::Abort { txn: Some(course.txn.clone()), why: why.clone(), fault },
         };
         acts.push((target.label.clone(), act));
     }
+    acts
+}
+
+/// A rollback was cancelled. What is not switched yet goes back to what ran; what is switched is never taken back to
+/// what a person wanted to leave: it is confirmed when its checks pass, and otherwise left to the host's keep rule.
+fn leave(plan: &Plan, story: &Story) -> Next {
+    let switched = |label: &Label| story.courses.get(label).is_some_and(|course| course.switched);
+    let going: Vec<(&TargetPlan, &Course)> = plan
+        .targets
+        .iter()
+        .filter_map(|target| Some((target, story.courses.get(&target.label)?)))
+        .filter(|(_, course)| usable(course) && course.switched)
+        .collect();
+    let checked = |course: &Course| (Reached::Verified..Reached::Confirmed).contains(&course.reached);
+    let due: Vec<_> = going.iter().copied().filter(|(_, course)| checked(course)).collect();
+    let proofs = proofs(&due);
+    if !proofs.is_empty() {
+        return Next::Confirm(proofs);
+    }
+    let mut acts: Vec<_> = open_acts(plan, story).into_iter().filter(|(label, _)| !switched(label)).collect();
+    let verify = going.iter().filter(|(_, course)| course.reached == Reached::Activated);
+    acts.extend(verify.map(|(target, course)| (target.label.clone(), Act::Verify(course.txn.clone()))));
     if acts.is_empty() { Next::End(outcome(plan, story)) } else { Next::Perform(acts) }
 }
 
@@ -239,6 +306,9 @@ fn one_outcome(target: &TargetPlan, course: &Course, cancelled: Option<u8>) -> O
             (true, None) if course.trouble.is_none() && course.reached < Reached::Activated => Outcome::Refused,
             (true, None) => Outcome::Failed,
         };
+    }
+    if course.closed == Some(Closed::NotRead) {
+        return Outcome::Unknown;
     }
     match (&course.trouble, cancelled) {
         (Some(Trouble::Lost(_)), _) if course.is_open() => Outcome::Unknown,

@@ -156,7 +156,7 @@ fn run_with(plan: &Plan, story: &mut Story, script: Script<'_>) -> (String, Outc
             }
             Next::Wait(seconds) => {
                 lines.push(format!("wait {seconds}"));
-                story.waited.0 += seconds.0;
+                story.waited(plan, seconds);
             }
             Next::End(outcome) => return (lines.join("\n"), outcome),
         }
@@ -174,7 +174,8 @@ fn a_good_deploy_of_two_hosts_goes_step_by_step() {
     insta::assert_snapshot!(acts, @r"
     a recover, b recover
     a stage, b stage
-    a begin, b begin
+    a begin
+    b begin
     a arm, b arm
     a migrate, b migrate
     a activate, b activate
@@ -226,29 +227,80 @@ fn a_build_that_fails_changes_nothing() {
     assert_eq!(outcome, Outcome::Failed);
 }
 
-#[test]
-fn busy_waits_as_long_as_asked_and_releases_the_others() {
-    let holder = Holder {
+fn holder() -> Holder {
+    Holder {
         txn: TxnId::new("x").unwrap(),
         operation: Operation::Deploy,
         release: ReleaseId::new("v9").unwrap(),
         by: "them".into(),
         at: String::new(),
         settles_in: Seconds(9),
-    };
+    }
+}
+
+#[test]
+fn busy_releases_the_others_and_asks_again_as_long_as_asked() {
     let mut plan = plan(Operation::Deploy, &["a", "b"]);
     plan.wait = Seconds(3);
-    let busy = |host: &str, act: &str| (host == "b" && act == "begin").then(|| Ok(Answer::Busy(holder.clone())));
+    let busy = |host: &str, act: &str| (host == "b" && act == "begin").then(|| Ok(Answer::Busy(holder())));
     let (acts, outcome) = run(&plan, &busy);
     insta::assert_snapshot!(acts, @r"
     a recover, b recover
     a stage, b stage
-    a begin, b begin
+    a begin
+    b begin
+    a abort
     wait 2 s
+    a begin
+    b begin
+    a abort
     wait 1 s
+    a begin
+    b begin
     a abort
     ");
     assert_eq!(outcome, Outcome::Refused);
+}
+
+#[test]
+fn what_was_released_begins_again_under_a_new_name_once_the_other_is_free() {
+    let mut plan = plan(Operation::Deploy, &["a", "b"]);
+    plan.wait = Seconds(60);
+    let asked = std::cell::Cell::new(0);
+    let busy = |host: &str, act: &str| {
+        let first = host == "b" && act == "begin" && asked.replace(asked.get() + 1) < 2;
+        first.then(|| Ok(Answer::Busy(holder())))
+    };
+    let mut story = Story::new(&plan);
+    let (acts, outcome) = run_with(&plan, &mut story, &busy);
+    assert_eq!(outcome, Outcome::Done, "{acts}");
+    assert_eq!(acts.matches("wait 2 s").count(), 2, "{acts}");
+    let names: Vec<_> = story.courses.values().map(|course| course.txn.to_string()).collect();
+    assert_eq!(names, ["t-a.3", "t-b"], "a used name is never used again");
+}
+
+#[test]
+fn a_release_that_cannot_be_undone_is_not_waited_with() {
+    let mut plan = plan(Operation::Deploy, &["a", "b"]);
+    plan.wait = Seconds(60);
+    let script = |host: &str, act: &str| match (host, act) {
+        ("b", "begin") => Some(Ok(Answer::Busy(holder()))),
+        ("a", "abort") => Some(Ok(Answer::Undone(ending(false)))),
+        _ => None,
+    };
+    let (acts, outcome) = run(&plan, &script);
+    assert!(!acts.contains("wait"), "{acts}");
+    assert_eq!(outcome, Outcome::FailedBack);
+}
+
+#[test]
+fn a_rollback_does_not_wait_for_a_busy_host_while_others_can_go() {
+    let mut plan = plan(Operation::Rollback, &["a", "b"]);
+    plan.wait = Seconds(60);
+    let busy = |host: &str, act: &str| (host == "b" && act == "begin").then(|| Ok(Answer::Busy(holder())));
+    let (acts, outcome) = run(&plan, &busy);
+    assert!(acts.contains("a confirm") && !acts.contains("wait"), "{acts}");
+    assert_eq!(outcome, Outcome::Split);
 }
 
 #[test]
@@ -347,3 +399,6 @@ fn only_a_release_that_failed_by_itself_is_at_fault() {
     assert_eq!(fault_of(None, Kind::Inconclusive), Fault::World, "what runs could not be read");
     assert_eq!(fault_of(None, Kind::Bug), Fault::World);
 }
+
+#[path = "next_answers_tests.rs"]
+mod answers;

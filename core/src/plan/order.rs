@@ -25,7 +25,7 @@ pub struct Plan {
 pub struct TargetPlan {
     /// The target.
     pub label: Label,
-    /// The name of the change there.
+    /// The name of the change there; when it has to be begun again, with `.2`, `.3` … behind it.
     pub txn: TxnId,
     /// What shall run there.
     pub wanted: Wanted,
@@ -76,15 +76,15 @@ impl TargetPlan {
         }
     }
 
-    /// The act that opens the change.
+    /// The act that opens the change, under this name.
     #[must_use]
-    pub fn begin(&self, plan: &Plan, release: &ReleaseId) -> Act {
+    pub fn begin(&self, plan: &Plan, txn: &TxnId, release: &ReleaseId) -> Act {
         let on_expiry = match plan.operation {
             Operation::Deploy => OnExpiry::Undo,
             Operation::Rollback => OnExpiry::Keep,
         };
         Act::Begin(Box::new(Intent {
-            txn: self.txn.clone(),
+            txn: txn.clone(),
             operation: plan.operation,
             release: release.clone(),
             on_expiry,

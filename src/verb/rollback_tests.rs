@@ -1,0 +1,135 @@
+//! Where a rollback goes when a deploy is open, against hosts that answer by a script.
+
+use std::sync::Arc;
+
+use rollback_deploy_core::file::load;
+use rollback_deploy_core::model::{Ending, Seconds};
+
+use super::*;
+use crate::engine::Events;
+use crate::engine::perform::Stop;
+use crate::target::fake::{Fake, proven, reported};
+
+fn world() -> World {
+    let text = "app: diary\nhosts: [\"a=me@192.0.2.1\"]\n";
+    World {
+        environment: load(text, "deploy.yml").and_then(|file| file.environment(None)).unwrap(),
+        links: vec![],
+        by: "me".into(),
+        allow: vec![],
+        events: Events::new(vec![]),
+        stop: Stop::default(),
+    }
+}
+
+fn id(text: &str) -> ReleaseId {
+    ReleaseId::new(text).unwrap()
+}
+
+/// A host that runs `live`, went there from `back`, and perhaps has a deploy open.
+fn status(live: &str, back: &str, is_open: bool) -> Status {
+    let open = Open {
+        txn: TxnId::new("t").unwrap(),
+        operation: Operation::Deploy,
+        release: id("v3"),
+        previous: Some(id(live)),
+        by: "them".into(),
+        at: String::new(),
+        switched: true,
+        aborting: false,
+        held: false,
+        settles_in: Seconds(30),
+    };
+    Status {
+        confirmed: Some(proven(live)),
+        way_back: Some(proven(back)),
+        link: Some(id(live)),
+        drift: None,
+        open: is_open.then_some(open),
+        last_undo: None,
+        failed: None,
+    }
+}
+
+fn undone() -> Answer {
+    Answer::Undone(Ending {
+        txn: TxnId::new("t").unwrap(),
+        release: id("v3"),
+        now: Some(id("v2")),
+        healthy: true,
+        why: "why".into(),
+        marked_bad: false,
+        recovered_seconds: 1,
+        evidence: None,
+    })
+}
+
+fn seen(status: Status) -> Answer {
+    reported(Report::Status(status))
+}
+
+async fn goal(fake: &Fake, back: &[ReleaseId]) -> Result<Goal, Failure> {
+    let world = world();
+    let first = super::status(&world, fake).await;
+    look(&world, fake, &To::default(), first, back).await.1
+}
+
+#[tokio::test]
+async fn an_open_deploy_is_taken_back_and_that_is_all() {
+    let host = Fake::new("a", |word, _| match word {
+        "status" => Some(seen(status("v2", "v1", true))),
+        "abort" => Some(undone()),
+        _ => None,
+    });
+    assert!(matches!(goal(&host, &[]).await, Ok(Goal::Undone)));
+    assert_eq!(host.asked(), "status abort");
+}
+
+#[tokio::test]
+async fn a_deploy_that_was_confirmed_meanwhile_is_rolled_back() {
+    let host = Fake::new("a", |word, times| match (word, times) {
+        ("status", 1) => Some(seen(status("v2", "v1", true))),
+        ("status", _) => Some(seen(status("v3", "v2", false))),
+        ("abort", _) => Some(reported(Report::Confirmed(proven("v3")))),
+        ("list", _) => Some(reported(Report::Releases(vec![]))),
+        _ => None,
+    });
+    let Ok(Goal::Plan(plan)) = goal(&host, &[id("v2")]).await else { panic!("nothing is planned") };
+    assert_eq!(plan.wanted, Wanted::There { release: id("v2"), with_env: false });
+    assert_eq!(host.asked(), "status abort status list");
+}
+
+#[tokio::test]
+async fn a_deploy_that_the_host_undid_meanwhile_is_back_already() {
+    let host = Fake::new("a", |word, times| match (word, times) {
+        ("status", 1) => Some(seen(status("v2", "v1", true))),
+        ("status", _) => Some(seen(status("v2", "v1", false))),
+        ("abort", _) => Some(reported(Report::NothingOpen)),
+        ("list", _) => Some(reported(Report::Releases(vec![]))),
+        _ => None,
+    });
+    let Ok(Goal::Plan(plan)) = goal(&host, &[id("v2")]).await else { panic!("nothing is planned") };
+    assert_eq!(plan.wanted, Wanted::AlreadyLive(id("v2")), "not one further back");
+}
+
+#[tokio::test]
+async fn a_host_that_took_no_part_in_an_open_deploy_stays_where_it_is() {
+    let open = Arc::new(Fake::new("a", |word, _| match word {
+        "status" => Some(seen(status("v2", "v1", true))),
+        "abort" => Some(undone()),
+        _ => None,
+    }));
+    let still = Arc::new(Fake::new("b", |word, _| match word {
+        "status" => Some(seen(status("v2", "v1", false))),
+        "list" => Some(reported(Report::Releases(vec![]))),
+        _ => None,
+    }));
+    let fleet: Fleet = [
+        (open.label().clone(), open.clone() as Arc<dyn Target>),
+        (still.label().clone(), still.clone() as Arc<dyn Target>),
+    ]
+    .into();
+    let ended = go_back(&world(), &To::default(), &fleet).await;
+    assert_eq!(ended.outcome, Outcome::Done);
+    assert_eq!((open.asked().as_str(), still.asked().as_str()), ("status abort", "status list"));
+}
