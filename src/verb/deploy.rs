@@ -25,6 +25,7 @@ pub async fn deploy(world: &World, tree: Arc<Tree>) -> Conclusion {
                 Err(failure) => Conclusion::only(world.fail(None, failure)),
                 Ok(plan) => {
                     let ended = engine::run(&plan, &fleet, &world.events, &world.stop).await;
+                    world.read_back(&fleet, ended.outcome).await;
                     World::close(&fleet).await;
                     return Conclusion { outcome: ended.outcome, story: Some(ended.story) };
                 }

@@ -25,6 +25,10 @@ pub async fn rollback(world: &World, to: &To) -> Conclusion {
     world.events.tell(None, Fact::Began { verb: "rollback".to_owned(), version: to.version.clone() });
     let fleet = world.fleet(None, to.version.as_deref().unwrap_or_default());
     let ended = go_back(world, to, &fleet).await;
+    // Something was changed, or an open deploy was taken back.
+    if ended.story.is_some() || ended.outcome == Outcome::Done {
+        world.read_back(&fleet, ended.outcome).await;
+    }
     World::close(&fleet).await;
     ended
 }

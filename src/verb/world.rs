@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use rollback_deploy_core::file::{Environment, Setup};
@@ -14,6 +15,9 @@ use crate::engine::perform::Stop;
 use crate::engine::{Events, Fleet};
 use crate::target::{Cx, HostTarget, Target};
 use crate::transport::{Contents, Link};
+
+/// How long a host may take to say what it runs after a change.
+const READ_BACK: Duration = Duration::from_secs(5);
 
 /// One environment with its targets.
 pub struct World {
@@ -152,6 +156,16 @@ impl World {
             }
         });
         join_all(asked).await
+    }
+
+    /// Asks every target once more, on the connections that are open, what it runs now and where a rollback would go.
+    /// Only after a change that ended in a known way; a host that does not answer at once is not waited for.
+    pub async fn read_back(&self, fleet: &Fleet, outcome: Outcome) {
+        let known = !matches!(outcome, Outcome::Unknown | Outcome::Bug | Outcome::Cancelled { .. });
+        if known && self.stop.signal().is_none() {
+            let asked = self.ask_all(fleet, &Query::Status);
+            let _late = tokio::time::timeout(READ_BACK, asked).await;
+        }
     }
 
     /// Names for one change on each target: nobody else's.

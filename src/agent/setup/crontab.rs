@@ -1,6 +1,6 @@
 //! The watchdog by crontab: two marked lines of ours, and no other line is touched.
 
-use rollback_deploy_core::model::{Failure, Seconds, Settings};
+use rollback_deploy_core::model::{Failure, Seconds, Settings, WatchdogKind};
 
 use super::launcher;
 use crate::ask::command::{Ended, Spec, take};
@@ -13,9 +13,10 @@ const CRONTAB: [&str; 2] = ["/usr/bin/crontab", "/bin/crontab"];
 /// The lines for an app.
 pub(super) fn lines(settings: &Settings) -> [String; 2] {
     let command = format!(
-        "{} watchdog {} >/dev/null 2>&1 {}",
+        "{} watchdog {} --kind {} >/dev/null 2>&1 {}",
         word(&launcher::path(settings).display().to_string()),
         word(settings.root.as_str()),
+        WatchdogKind::Crontab.word(),
         mark(settings)
     );
     [format!("@reboot {command}"), format!("* * * * * {command}")]
@@ -130,6 +131,7 @@ mod tests {
         ours.app = "diary".parse().unwrap();
         let wanted = lines(&ours);
         assert!(wanted[1].starts_with(r"* * * * * '/srv/50\% of it'\''s/.rollback-deploy/agent/launcher' watchdog "));
+        assert!(wanted[0].contains("it'\\''s' --kind crontab >"), "the tick says which promise it is: {}", wanted[0]);
         let before =
             "MAILTO=x\n@daily backup\n@reboot old # rollback-deploy diary\n1 * * * * y # rollback-deploy diary2\n";
         let after = edited(before, &ours, &wanted);

@@ -1,3 +1,6 @@
 //! Deploys to real hosts over real SSH.
 
 mod fixture;
+mod operator;
+
+mod first;
