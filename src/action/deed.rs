@@ -15,12 +15,12 @@ use super::context::{Context, GitRef};
 use super::mine::Mine;
 use super::{Deed, backup, config};
 use crate::engine::perform::Stop;
-use crate::github::settings::{Patience, Proxies};
+use crate::github::settings::Patience;
 use crate::github::{Client, Repository, Settings};
 use crate::hello::hello;
 use crate::target::Target;
-use crate::transport::key;
 use crate::transport::Link;
+use crate::transport::key;
 use crate::transport::programs::Programs;
 use crate::transport::ssh::{Login, SshRun, SshWish};
 use crate::verb::fetch::Sources;
@@ -127,16 +127,11 @@ fn settings(wish: &Wish, github: &Context) -> Result<Settings, Failure> {
     let api = api.parse().map_err(|_| {
         Failure::input("the address of GitHub's API is not valid").at(Place::Input("GITHUB_API_URL".into()))
     })?;
-    let network = &github.network;
     Ok(Settings {
         api,
         token: wish.token.clone(),
-        ca: network.ca_file.clone(),
-        proxies: Proxies {
-            https: network.https_proxy.clone(),
-            http: network.http_proxy.clone(),
-            except: network.no_proxy.clone(),
-        },
+        ca: github.network.ca_file.clone(),
+        proxies: github.network.proxies(),
         patience: Patience::default(),
     })
 }

@@ -125,8 +125,8 @@ fn backup(cx: Cx<'_>, id: &ReleaseId) -> Result<Report, Failure> {
 fn add_file(path: &str, below: &str, files: &mut Vec<(String, String)>, missing: &mut Vec<String>) {
     match fs::read_to_string(path) {
         Ok(text) if text.len() <= 256 * 1024 => {
-            let name = path.rsplit('/').next().unwrap_or(path);
-            files.push((format!("{below}/{name}"), text));
+            // The whole path: drop-ins of several units, and sites of several folders, have the same names.
+            files.push((format!("{below}{path}"), text));
         }
         Ok(_) => missing.push(format!("{path}: it is larger than 256 KiB")),
         Err(error) => missing.push(format!("{path}: {error}")),

@@ -18,7 +18,24 @@ fn from_an_empty_host_to_deploys_and_rollbacks() {
     eprintln!("{}{}", said.out, said.err);
     assert_eq!(said.code, Some(0));
     eprintln!("{}", main_pid(&host));
-    for verb in [&["status"][..], &["list"], &["history"], &["health"], &["logs"], &["plan", "v1.1.0"], &["deploy", "v1.0.0"], &["deploy", "v1.1.0"], &["status"], &["rollback"], &["rollback", "v1.1.0"], &["rollback", "1.0.0"],&["deploy", "v1.2.0-sick"], &["deploy", "v9"], &["status"], &["list"]] {
+    for verb in [
+        &["status"][..],
+        &["list"],
+        &["history"],
+        &["health"],
+        &["logs"],
+        &["plan", "v1.1.0"],
+        &["deploy", "v1.0.0"],
+        &["deploy", "v1.1.0"],
+        &["status"],
+        &["rollback"],
+        &["rollback", "v1.1.0"],
+        &["rollback", "1.0.0"],
+        &["deploy", "v1.2.0-sick"],
+        &["deploy", "v9"],
+        &["status"],
+        &["list"],
+    ] {
         let start = std::time::Instant::now();
         let said = ada.run(verb);
         eprintln!("--- {verb:?} {:?} {:?}\n{}{}", said.code, start.elapsed(), said.out, said.err);

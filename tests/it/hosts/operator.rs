@@ -86,7 +86,10 @@ impl File {
         usual("root", self.at.root.to_owned());
         usual("link", self.at.live.to_owned());
         usual("source", "{ git: . }".to_owned());
-        usual("services", if self.at.socket { format!("[{0}, {0}.socket]", self.at.unit) } else { format!("[{}]", self.at.unit) });
+        usual(
+            "services",
+            if self.at.socket { format!("[{0}, {0}.socket]", self.at.unit) } else { format!("[{}]", self.at.unit) },
+        );
         let mut text = format!("version: 1\napp: {}\nenvironments:\n  production:\n", self.app);
         for line in more {
             writeln!(text, "    {line}").expect("a string");
