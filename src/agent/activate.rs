@@ -1,6 +1,6 @@
 //! Switch, restart, prove. The switch is one rename under the mutex; the commands after it hold the step lock only.
 
-use rollback_deploy_core::model::{CheckResult, Failure, Record, Seconds, Story, Txn, TxnId, Uptime, Verdict};
+use rollback_deploy_core::model::{CheckResult, Failure, Kind, Record, Seconds, Story, Txn, TxnId, Uptime, Verdict};
 use rollback_deploy_core::wire::{Answer, Report};
 
 use super::cx::Cx;
@@ -58,9 +58,15 @@ impl Activated {
 
 /// Makes the release of an open change live and proves that what runs is the new release.
 pub fn activate(cx: Cx<'_>, id: &TxnId) -> Answer {
-    match run(cx, id) {
-        Ok(answer) => answer,
-        Err(failure) => Answer::Failed(failure),
+    let answer = run(cx, id).unwrap_or_else(Answer::Failed);
+    // What failed because it was ended from outside says nothing about the release.
+    match answer {
+        Answer::Failed(failure) => match super::own(cx, id) {
+            Err(taken) => taken,
+            Ok(_) if cx.tell.cancelled() => Answer::Failed(Failure { kind: Kind::Cancelled { signal: 15 }, ..failure }),
+            Ok(_) => Answer::Failed(failure),
+        },
+        answer => answer,
     }
 }
 
@@ -90,7 +96,10 @@ fn run(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
 }
 
 fn not_proven(story: &Story, broken: &CheckResult) -> Failure {
-    Failure::failed(format!("what runs is not proven to be {}: {} {}", story.id, broken.subject, broken.verdict.word()))
+    // Unreadable is no proof, but it is no fault of the release either.
+    let kind = if broken.verdict == Verdict::Error { Kind::Inconclusive } else { Kind::Failed };
+    let what = format!("what runs is not proven to be {}: {} {}", story.id, broken.subject, broken.verdict.word());
+    Failure::new(kind, what)
         .because(broken.saw.clone().expose())
         .hint(
             "A unit must start the app through the live link (WorkingDirectory or ExecStart), not through one release.",

@@ -188,7 +188,7 @@ fn check_drift(
         (Some(txn), now) if now.release() == Some(&txn.release) => Ok(()),
         (None, link::Live::Absent) => Ok(()),
         _ if intent.allow.contains(&Allow::Drift) => Ok(()),
-        (confirmed, now) => Err(recover::drift(at, confirmed, now)),
+        (confirmed, now) => Err(recover::drift(cx.state.root(), at, confirmed, now)),
     }
 }
 

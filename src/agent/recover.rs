@@ -29,7 +29,7 @@ pub fn recover(cx: Cx<'_>, allow: &[Allow]) -> Answer {
             let story = store::story(cx.state, &txn.release)?;
             let live = link::read(cx.state, story.settings.link.as_path());
             if live.release() != Some(&txn.release) {
-                return Err(drift(&story.settings.link, Some(&txn), &live));
+                return Err(drift(cx.state.root(), &story.settings.link, Some(&txn), &live));
             }
         }
         Ok(Answer::Done(Box::new(Report::Recovered { ending, rubbish })))
@@ -39,7 +39,7 @@ pub fn recover(cx: Cx<'_>, allow: &[Allow]) -> Answer {
 
 /// What to say of a link that is not where it should be.
 #[must_use]
-pub fn drift(at: &AbsPath, confirmed: Option<&Txn>, live: &link::Live) -> Failure {
+pub fn drift(root: &AbsPath, at: &AbsPath, confirmed: Option<&Txn>, live: &link::Live) -> Failure {
     let what = match confirmed {
         Some(txn) => {
             format!("somebody moved the live link by hand: it should lead to {}, but {}", txn.release, live.words())
@@ -47,7 +47,7 @@ pub fn drift(at: &AbsPath, confirmed: Option<&Txn>, live: &link::Live) -> Failur
         None => format!("something stands where the live link shall be: {}", live.words()),
     };
     let back = confirmed
-        .map(|txn| format!("To take the change by hand back: `ln -sfn releases/{} {at}` on the host.", txn.release));
+        .map(|txn| format!("To take the change by hand back: `ln -sfn {root}/releases/{} {at}` on the host.", txn.release));
     let failure = Failure::liftable(Allow::Drift, what).on_host(at);
     back.into_iter().fold(failure, Failure::hint)
 }
@@ -78,10 +78,14 @@ fn expire(cx: Cx<'_>, txn: &Txn) -> Result<Option<Ending>, Failure> {
         .is_ok_and(|story| link::read(cx.state, story.settings.link.as_path()).release() == Some(&txn.release));
     if (txn.on_expiry == OnExpiry::Keep || one_way) && live {
         if target_passes(cx, txn) {
-            if one_way && txn.on_expiry == OnExpiry::Undo {
-                return hold(cx, txn).map(|()| None);
+            if !(one_way && txn.on_expiry == OnExpiry::Undo) {
+                return keep(cx, txn).map(|()| None);
             }
-            return keep(cx, txn).map(|()| None);
+            // It waits for a person, once; where even that cannot be recorded, a person is needed now.
+            if !store::is_held(cx.state, txn) && hold(cx, txn).is_ok() {
+                return Ok(None);
+            }
+            return abort::undo(cx, txn, why, Fault::World).map(Some);
         }
         return abort::undo(cx, txn, &format!("{why}, and its checks do not pass"), Fault::World).map(Some);
     }

@@ -267,12 +267,14 @@ impl Run {
                 (self.verb, self.version, self.at) = (verb.clone(), version.clone(), event.at.clone());
             }
             Fact::Warned(text) => self.warnings.push((event.target.clone(), text.clone())),
-            Fact::Failed(failure) => self.fail(event.target.as_ref(), failure),
             Fact::Ended(outcome) => self.outcome = Some(*outcome),
             Fact::Found(..) => {
                 self.found.extend(words::fact(&event.fact).map(|saying| (event.target.clone(), saying)));
             }
             _ => {}
+        }
+        if let Some(failure) = words::went_wrong(&event.fact) {
+            self.fail(event.target.as_ref(), failure);
         }
         let Some(label) = &event.target else { return };
         let ms = event.elapsed_ms;

@@ -1,6 +1,5 @@
 //! What can be no release, with the way out: links that leave, LFS pointers, missing submodules, nothing at all.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read as _};
 
@@ -9,8 +8,6 @@ use rollback_deploy_core::model::{Entry, EntryKind, Failure, Manifest, RelPath};
 
 use super::exclude::Exclude;
 
-/// How many links may lead to one another before the kernel gives up, too.
-const HOPS: usize = 40;
 /// The most that is read of `.gitmodules`.
 const MODULES: u64 = 256 << 10;
 
@@ -36,59 +33,9 @@ pub(super) fn release(
             }
         }
     })?;
-    links_stay(&manifest)?;
     no_pointers(pointers)?;
     no_missing_submodules(&manifest, exclude, open)?;
     Ok(manifest)
-}
-
-/// Follows every link as the kernel would: a `..` after another link can leave although the text alone does not.
-fn links_stay(manifest: &Manifest) -> Result<(), Failure> {
-    let links: BTreeMap<&str, &str> = manifest
-        .entries()
-        .iter()
-        .filter_map(|entry| match &entry.kind {
-            EntryKind::Link { target } => Some((entry.path.as_str(), target.as_str())),
-            _ => None,
-        })
-        .collect();
-    match links.iter().find(|(path, _)| leaves(&links, path)) {
-        None => Ok(()),
-        Some((path, target)) => Err(Failure::refused(format!(
-            "the link {path} leaves the release: {target:?} leads outside through other links"
-        ))
-        .hint("Change it, or exclude it.")),
-    }
-}
-
-fn leaves(links: &BTreeMap<&str, &str>, link: &str) -> bool {
-    let mut here: Vec<&str> = Vec::new();
-    let mut ahead: VecDeque<&str> = link.split('/').collect();
-    let mut hops = 0;
-    while let Some(part) = ahead.pop_front() {
-        match part {
-            "" | "." => {}
-            ".." => {
-                if here.pop().is_none() {
-                    return true;
-                }
-            }
-            name => {
-                here.push(name);
-                if let Some(target) = links.get(here.join("/").as_str()) {
-                    hops += 1;
-                    if hops > HOPS {
-                        return false;
-                    }
-                    here.pop();
-                    for part in target.split('/').rev() {
-                        ahead.push_front(part);
-                    }
-                }
-            }
-        }
-    }
-    false
 }
 
 fn no_pointers(pointers: &[RelPath]) -> Result<(), Failure> {
@@ -133,23 +80,4 @@ fn named(paths: &[RelPath]) -> String {
     let some: Vec<&str> = paths.iter().take(3).map(RelPath::as_str).collect();
     let more = paths.len().saturating_sub(some.len());
     if more == 0 { some.join(", ") } else { format!("{} and {more} more", some.join(", ")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn links(pairs: &[(&'static str, &'static str)]) -> BTreeMap<&'static str, &'static str> {
-        pairs.iter().copied().collect()
-    }
-
-    #[test]
-    fn a_link_is_followed_as_the_kernel_does() {
-        let up = ("a/b/c/up", "../../..");
-        assert!(!leaves(&links(&[up]), "a/b/c/up"));
-        assert!(leaves(&links(&[up, ("m", "a/b/c/up/../x")]), "m"));
-        assert!(!leaves(&links(&[up, ("m", "a/b/c/up/x")]), "m"));
-        assert!(!leaves(&links(&[("x", "y"), ("y", "x")]), "x"), "a circle leads nowhere");
-        assert!(!leaves(&links(&[("current", "releases/1"), ("releases/1", "../dist")]), "current"));
-    }
 }

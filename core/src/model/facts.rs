@@ -63,7 +63,7 @@ pub struct Status {
     pub way_back: Option<Proven>,
     /// Where the live link points, when it is a release of ours.
     pub link: Option<ReleaseId>,
-    /// Where the live link points, when that is not what it should be.
+    /// What the live link is, in words, when that is not what it should be.
     pub drift: Option<Foreign>,
     /// The change that is open.
     pub open: Option<Open>,

@@ -1,6 +1,6 @@
 //! What a release consists of. Whatever an archive or a host says is checked here before anything is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,8 @@ use super::path::RelPath;
 pub const MOST_ENTRIES: usize = 500_000;
 /// The most bytes of one release.
 pub const MOST_BYTES: u64 = 64 << 30;
+/// How many links may lead to one another before the kernel gives up, too.
+const HOPS: usize = 40;
 
 /// One file, folder or link of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,6 +111,9 @@ impl Manifest {
                 return Err(ManifestError::LinkOut { path: path.clone(), target: target.clone() });
             }
         }
+        if let Some((path, target)) = link_out(&all) {
+            return Err(ManifestError::LinkOut { path, target });
+        }
         all.extend(implied.into_iter().map(|path| (path, EntryKind::Folder)));
         let manifest = Self(all.into_iter().map(|(path, kind)| Entry { path, kind }).collect());
         if manifest.bytes() > MOST_BYTES {
@@ -199,6 +204,48 @@ fn stays_inside(path: &RelPath, target: &str) -> bool {
     true
 }
 
+/// A link that leaves the release when it is followed as the kernel would: a `..` after another link can leave although
+/// the text alone does not.
+fn link_out(all: &BTreeMap<RelPath, EntryKind>) -> Option<(RelPath, String)> {
+    let link = |(path, kind): (&RelPath, &EntryKind)| match kind {
+        EntryKind::Link { target } => Some((path.as_str().to_owned(), target.clone())),
+        _ => None,
+    };
+    let links: BTreeMap<String, String> = all.iter().filter_map(link).collect();
+    let (path, target) = links.iter().find(|(path, _)| leaves(&links, path))?;
+    Some((RelPath::new(path.as_str()).ok()?, target.clone()))
+}
+
+fn leaves(links: &BTreeMap<String, String>, link: &str) -> bool {
+    let mut here: Vec<&str> = Vec::new();
+    let mut ahead: VecDeque<&str> = link.split('/').collect();
+    let mut hops = 0;
+    while let Some(part) = ahead.pop_front() {
+        match part {
+            "" | "." => {}
+            ".." => {
+                if here.pop().is_none() {
+                    return true;
+                }
+            }
+            name => {
+                here.push(name);
+                if let Some(target) = links.get(&here.join("/")) {
+                    hops += 1;
+                    if hops > HOPS {
+                        return false;
+                    }
+                    here.pop();
+                    for part in target.split('/').rev() {
+                        ahead.push_front(part);
+                    }
+                }
+            }
+        }
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,5 +278,20 @@ mod tests {
             assert!(matches!(refused, Err(ManifestError::LinkOut { .. })), "{path} -> {target}");
         }
         assert!(Manifest::new(vec![file("f"), link("a/b", "../f")]).is_ok());
+    }
+
+    #[test]
+    fn a_link_is_followed_as_the_kernel_does() {
+        let made = |links: &[(&str, &str)]| {
+            let links = links.iter().map(|(path, target)| link(path, target));
+            Manifest::new(links.chain([file("f")]).collect())
+        };
+        let up = ("a/b/c/up", "../../..");
+        assert!(made(&[up]).is_ok());
+        assert!(matches!(made(&[up, ("m", "a/b/c/up/../x")]), Err(ManifestError::LinkOut { .. })));
+        assert!(matches!(made(&[("d/up", ".."), ("m", "d/up/../x")]), Err(ManifestError::LinkOut { .. })));
+        assert!(made(&[up, ("m", "a/b/c/up/x")]).is_ok());
+        assert!(made(&[("x", "y"), ("y", "x")]).is_ok(), "a circle leads nowhere");
+        assert!(made(&[("current", "releases/1"), ("releases/1", "../dist")]).is_ok());
     }
 }

@@ -154,6 +154,8 @@ fn back(plan: &Plan, story: &Story) -> Next {
             continue;
         }
         let (fault, undecided) = match &course.trouble {
+            // What fails while the run is being ended fails because it is being ended.
+            Some(Trouble::Failed(..)) if story.cancelled.is_some() => (Fault::World, false),
             Some(Trouble::Failed(failure, fault)) => (*fault, failure.kind == Kind::Inconclusive),
             _ => (Fault::World, false),
         };

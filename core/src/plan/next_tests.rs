@@ -320,3 +320,30 @@ fn a_host_that_falls_silent_while_open_is_unknown() {
         assert_eq!(outcome, Outcome::Unknown, "{act}");
     }
 }
+
+/// Whose fault the abort is that follows a failed activation.
+fn fault_of(cancelled: Option<u8>, kind: Kind) -> Fault {
+    let plan = plan(Operation::Deploy, &["a"]);
+    let mut story = Story::new(&plan);
+    story.cancelled = cancelled;
+    let label = Label::new("a").unwrap();
+    let txn = plan.targets[0].txn.clone();
+    story.answered(&plan, &label, &Act::Arm(txn.clone()), Ok(fine(&Act::Arm(txn.clone()))));
+    story.answered(&plan, &label, &Act::Activate(txn), Ok(Answer::Failed(Failure::new(kind, "it does not start"))));
+    match next(&plan, &story) {
+        Next::Perform(acts) => match acts.as_slice() {
+            [(_, Act::Abort { fault, .. })] => *fault,
+            acts => panic!("{acts:?}"),
+        },
+        next => panic!("{next:?}"),
+    }
+}
+
+#[test]
+fn only_a_release_that_failed_by_itself_is_at_fault() {
+    assert_eq!(fault_of(None, Kind::Failed), Fault::Release);
+    assert_eq!(fault_of(Some(15), Kind::Failed), Fault::World, "it was ended with the run");
+    assert_eq!(fault_of(None, Kind::Cancelled { signal: 15 }), Fault::World);
+    assert_eq!(fault_of(None, Kind::Inconclusive), Fault::World, "what runs could not be read");
+    assert_eq!(fault_of(None, Kind::Bug), Fault::World);
+}

@@ -190,7 +190,10 @@ impl Course {
             Answer::Held { settles_in } => self.held = Some(settles_in),
             Answer::Refused(failure) => self.trouble = Some(Trouble::Failed(failure, Fault::World)),
             Answer::Failed(failure) => {
-                let own = matches!(act, Act::Activate(_)) && plan.operation == Operation::Deploy;
+                // Cancelled or unreadable is not the release's own failure, and a rollback's target is never bad.
+                let own = matches!(act, Act::Activate(_))
+                    && plan.operation == Operation::Deploy
+                    && failure.kind == Kind::Failed;
                 self.trouble = Some(Trouble::Failed(failure, if own { Fault::Release } else { Fault::World }));
             }
         }
