@@ -5,7 +5,9 @@ mod answer;
 mod failure;
 mod found;
 
-use rollback_deploy_core::model::{Amount, CheckResult, Ending, Failure, Foreign, Outcome, ReleaseId, Seconds, Verdict};
+use rollback_deploy_core::model::{
+    Amount, CheckResult, Ending, Failure, Foreign, Outcome, ReleaseId, Seconds, Verdict,
+};
 use rollback_deploy_core::plan::Fact;
 use rollback_deploy_core::wire::{Act, Answer, Query};
 

@@ -52,7 +52,12 @@ fn nothing_forged(ended: &Ended) {
     assert!(ended.outputs.values().all(|value| !value.contains("evil")), "{:?}", ended.outputs);
     let odd = |c: char| (c.is_control() && c != '\t') || ('\u{202a}'..='\u{202e}').contains(&c);
     // An annotation of ours may have several lines.
-    let bad = ended.console.log.iter().flat_map(|text| text.split('\n')).find(|line| line.contains(odd) || line.chars().count() > 4200);
+    let bad = ended
+        .console
+        .log
+        .iter()
+        .flat_map(|text| text.split('\n'))
+        .find(|line| line.contains(odd) || line.chars().count() > 4200);
     assert_eq!(bad, None);
     assert!(ended.console.annotated("error").len() <= 10);
     assert!(ended.summary.len() < 200_000, "{}", ended.summary.len());
