@@ -103,13 +103,18 @@ fn backup(cx: Cx<'_>, id: &ReleaseId) -> Result<Report, Failure> {
     }
     for service in &story.settings.services {
         let Service::Systemd { unit, .. } = service else { continue };
-        let paths = crate::ask::unit::UnitState::of(unit).map(|state| {
-            let one = state.get("FragmentPath").to_owned();
-            let more = state.get("DropInPaths").split_whitespace().map(str::to_owned);
-            std::iter::once(one).chain(more).collect::<Vec<_>>()
-        });
-        for path in paths.unwrap_or_default().into_iter().filter(|path| !path.is_empty()) {
-            add_file(&path, "systemd", &mut files, &mut missing);
+        let paths = match crate::ask::unit::UnitState::of(unit) {
+            Ok(state) => format!("{} {}", state.get("FragmentPath"), state.get("DropInPaths")),
+            Err(failure) => {
+                missing.push(format!("the files of {}: {}", unit.full(), failure.what));
+                continue;
+            }
+        };
+        if paths.trim().is_empty() {
+            missing.push(format!("the files of {}: systemd names none", unit.full()));
+        }
+        for path in paths.split_whitespace() {
+            add_file(path, "systemd", &mut files, &mut missing);
         }
     }
     for folder in ["/etc/nginx/sites-enabled", "/etc/nginx/conf.d"] {
