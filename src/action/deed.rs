@@ -45,6 +45,20 @@ impl Deed for Deeds {
     async fn settle(&self, wish: Wish, github: Context, mine: Mine, stage: Stage) -> Ended {
         match settle(&wish, &github, &mine, &stage).await {
             Ok(ended) => ended,
+            // A runner that delivers no state may deliver less than the whole environment too (act leaves the token
+            // out). A step that went well must not be red because its post step could not look.
+            Err(failures)
+                if mine.word().is_none() && failures.iter().all(|failure| failure.outcome() == Outcome::Input) =>
+            {
+                for failure in failures {
+                    let text = format!(
+                        "the post step could not look at the hosts, whose watchdogs settle what is open: {}",
+                        failure.what
+                    );
+                    stage.events.tell(None, Fact::Warned(text));
+                }
+                Ended::new(Outcome::Done)
+            }
             Err(failures) => told(&stage, failures),
         }
     }
