@@ -10,12 +10,6 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends gcc libc6-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
-# Without rust-toolchain.toml: the image is the toolchain, and rustup would fetch the developers' tools it names.
-# The pattern lets a checkout without a build script through.
-COPY Cargo.toml Cargo.lock build.r[s] ./
-COPY .cargo .cargo
-COPY core core
-COPY src src
 # `dist` is what ships; tests of the image take a cheaper one.
 ARG PROFILE=dist
 # Two builds of one program.
@@ -24,12 +18,28 @@ ARG PROFILE=dist
 # switches crt-static off; this one says so as well.
 # The host build is static, by .cargo/config.toml, and knows nothing of GitHub and SSH: it travels to hosts.
 # Each has a target folder of its own: with other flags every crate is built anew anyway.
+RUN printf '%s\n' 'set -eu; export CARGO_INCREMENTAL=0' \
+      'RUSTFLAGS="-C target-feature=-crt-static" \
+         cargo build --locked --profile "$PROFILE" --bin rollback-deploy --target-dir target/dynamic' \
+      'cargo build --locked --profile "$PROFILE" --bin rollback-deploy --no-default-features --target-dir target/static' \
+      >/usr/local/bin/build-both
+# Without rust-toolchain.toml: the image is the toolchain, and rustup would fetch the developers' tools it names.
+# The pattern lets a checkout without a build script through.
+COPY Cargo.toml Cargo.lock build.r[s] ./
+COPY .cargo .cargo
+COPY core/Cargo.toml core/
+# The dependencies, in a layer of their own that stays while only our sources change.
+RUN mkdir src core/src \
+ && echo 'fn main() {}' >src/main.rs \
+ && touch src/lib.rs core/src/lib.rs \
+ && sh /usr/local/bin/build-both
+COPY core core
+COPY src src
+# Touched: cargo goes by time, and our sources are older than what stood for them.
 RUN set -eu; \
+    find src core/src -name '*.rs' -exec touch {} +; \
+    sh /usr/local/bin/build-both; \
     folder="$PROFILE"; if [ "$PROFILE" = dev ]; then folder=debug; fi; \
-    export CARGO_INCREMENTAL=0; \
-    RUSTFLAGS='-C target-feature=-crt-static' \
-      cargo build --locked --profile "$PROFILE" --bin rollback-deploy --target-dir target/dynamic; \
-    cargo build --locked --profile "$PROFILE" --bin rollback-deploy --no-default-features --target-dir target/static; \
     mkdir -p /out; \
     cp target/dynamic/*-linux-gnu/"$folder"/rollback-deploy /out/rollback-deploy; \
     cp target/static/*-linux-gnu/"$folder"/rollback-deploy "/out/rollback-deploy-host-$(uname -m)"; \

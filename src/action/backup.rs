@@ -25,11 +25,8 @@ pub async fn keep(world: &World, concluded: &Conclusion, github: &Context, ended
         return warn(None, text.to_owned());
     }
     let Ok(api) = github.api_url.parse() else { return };
-    let mut settings = Settings::new(api);
-    settings.ca.clone_from(&github.network.ca_file);
-    settings.proxies.https.clone_from(&github.network.https_proxy);
-    settings.proxies.http.clone_from(&github.network.http_proxy);
-    settings.proxies.except.clone_from(&github.network.no_proxy);
+    let settings =
+        Settings { proxies: github.network.proxies(), ca: github.network.ca_file.clone(), ..Settings::new(api) };
     let artifacts = match Artifacts::open(&place.url, &place.token, &settings) {
         Ok(artifacts) => artifacts,
         Err(why) => return warn(None, format!("the deployment backup was not uploaded: {}", why.why())),
@@ -54,7 +51,11 @@ pub async fn keep(world: &World, concluded: &Conclusion, github: &Context, ended
             warn(Some(label), format!("not in the deployment backup: {what}"));
         }
         let name = name(world, proven.version.as_str(), label, github);
-        match upload(&artifacts, &name, previous.as_ref(), files).await {
+        let kept = tokio::select! {
+            kept = upload(&artifacts, &name, previous.as_ref(), files) => kept,
+            () = world.stop.token().cancelled() => Err("the run was cancelled".to_owned()),
+        };
+        match kept {
             Ok(id) => {
                 let url = url(github, &id);
                 world.events.tell(Some(label), Fact::Step(format!("deployment backup kept as artifact {name}")));

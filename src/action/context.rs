@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::values::wrong;
+use crate::github::settings::Proxies;
 use crate::report::files::Files;
 
 /// The most that is read of an event's payload, in bytes; GitHub itself sends at most 25 MB.
@@ -102,6 +103,15 @@ pub struct Network {
     pub no_proxy: Option<String>,
     /// `SSL_CERT_FILE`: certificates of private authorities.
     pub ca_file: Option<PathBuf>,
+}
+
+impl Network {
+    /// The proxies, for requests to GitHub.
+    #[must_use]
+    pub fn proxies(&self) -> Proxies {
+        let (https, http) = (self.https_proxy.clone(), self.http_proxy.clone());
+        Proxies { https, http, except: self.no_proxy.clone() }
+    }
 }
 
 #[derive(Deserialize)]

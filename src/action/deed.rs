@@ -17,7 +17,7 @@ use super::context::{Context, GitRef};
 use super::mine::Mine;
 use super::{Deed, backup, config};
 use crate::engine::perform::Stop;
-use crate::github::settings::{Patience, Proxies};
+use crate::github::settings::Patience;
 use crate::github::{Client, Repository, Settings};
 use crate::hello::hello;
 use crate::target::{Cx, Target, by};
@@ -47,6 +47,20 @@ impl Deed for Deeds {
     async fn settle(&self, wish: Wish, github: Context, mine: Mine, stage: Stage) -> Ended {
         match settle(&wish, &github, &mine, &stage).await {
             Ok(ended) => ended,
+            // A runner that delivers no state may deliver less than the whole environment too (act leaves the token
+            // out). A step that went well must not be red because its post step could not look.
+            Err(failures)
+                if mine.word().is_none() && failures.iter().all(|failure| failure.outcome() == Outcome::Input) =>
+            {
+                for failure in failures {
+                    let text = format!(
+                        "the post step could not look at the hosts, whose watchdogs settle what is open: {}",
+                        failure.what
+                    );
+                    stage.events.tell(None, Fact::Warned(text));
+                }
+                Ended::new(Outcome::Done)
+            }
             Err(failures) => told(&stage, failures),
         }
     }
@@ -129,16 +143,11 @@ fn settings(wish: &Wish, github: &Context) -> Result<Settings, Failure> {
     let api = api.parse().map_err(|_| {
         Failure::input("the address of GitHub's API is not valid").at(Place::Input("GITHUB_API_URL".into()))
     })?;
-    let network = &github.network;
     Ok(Settings {
         api,
         token: wish.token.clone(),
-        ca: network.ca_file.clone(),
-        proxies: Proxies {
-            https: network.https_proxy.clone(),
-            http: network.http_proxy.clone(),
-            except: network.no_proxy.clone(),
-        },
+        ca: github.network.ca_file.clone(),
+        proxies: github.network.proxies(),
         patience: Patience::default(),
     })
 }

@@ -18,8 +18,8 @@ use super::context::Context;
 use super::inputs;
 use super::mine::Mine;
 use crate::engine::Events;
-use crate::report::commands::Commands;
-use crate::report::fold::Folding;
+use crate::report::commands::{Annotation, Commands, Level};
+use crate::report::fold::{Folding, Run};
 use crate::report::log::{Log, SharedCommands};
 use crate::report::mask::Masker;
 use crate::report::summary::{RunMeta, sentence, summary};
@@ -101,7 +101,7 @@ pub async fn run(step: Step, env: BTreeMap<String, String>, out: Box<dyn Write +
     };
     events.tell(None, Fact::Ended(outcome));
     let run = folding.run();
-    say(&commands, sentence(&run, outcome, &meta).expose());
+    conclude(&commands, &run, outcome, sentence(&run, outcome, &meta));
     let written = match step {
         Step::Main => context.files.outputs(&masker, &run.outputs(outcome)),
         Step::Post => Ok(()),
@@ -119,6 +119,20 @@ pub async fn run(step: Step, env: BTreeMap<String, String>, out: Box<dyn Write +
 
 fn say(commands: &SharedCommands, line: &str) {
     commands.lock().unwrap_or_else(PoisonError::into_inner).line(None, &Foreign::new(line));
+}
+
+/// The last line. Of a run that did not end well somebody has to see why without opening its log: when no failure was told,
+/// the sentence itself is the annotation, with what each target says of its undo.
+fn conclude(commands: &SharedCommands, run: &Run, outcome: Outcome, sentence: Foreign) {
+    let mut commands = commands.lock().unwrap_or_else(PoisonError::into_inner);
+    if outcome.is_success() || !run.failures.is_empty() {
+        return commands.line(None, &sentence);
+    }
+    let whys = run.targets.iter().flat_map(|target| {
+        target.why_undone().into_iter().map(move |why| format!("\n{}: {}", target.label, why.expose()))
+    });
+    let message = Foreign::new(format!("{}{}", sentence.expose(), whys.collect::<String>()));
+    commands.annotate(Level::Error, &Annotation { title: "rollback-deploy".into(), message, ..Annotation::default() });
 }
 
 fn refuse(events: &Events, failures: Vec<Failure>) -> Outcome {

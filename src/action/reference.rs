@@ -42,25 +42,45 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The page about inputs and outputs.
+/// The table of inputs, as the reference and the README show it.
 #[must_use]
-pub fn inputs_page() -> String {
-    let mut text = format!(
-        "# Inputs and outputs of the action\n\n<!-- {GENERATED} -->\n\n\
-         Every input is optional for the runner; what is missing for the action at hand is told by name, all at once. \
-         Missing and empty are the same. Any other secret comes from the step's `env:`, by a name that the deploy file \
-         mentions (`${{env:NAME}}`).\n\n\
-         ## Inputs\n\n| input | what it means | default |\n|---|---|---|\n"
-    );
+pub fn inputs_table() -> String {
+    let mut text = "| input | what it means | default |\n|---|---|---|\n".to_owned();
     for Described { name, about, default } in INPUTS {
         let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
         let _infallible = writeln!(text, "| `{name}` | {} | {default} |", about.replace('|', "\\|"));
     }
-    text.push_str("\n## Outputs\n\nWritten when the step fails as well.\n\n| output | what it means |\n|---|---|\n");
+    text
+}
+
+/// The table of outputs.
+#[must_use]
+pub fn outputs_table() -> String {
+    let mut text = "| output | what it means |\n|---|---|\n".to_owned();
     for Described { name, about, .. } in OUTPUTS {
         let _infallible = writeln!(text, "| `{name}` | {} |", about.replace('|', "\\|"));
     }
     text
+}
+
+/// What stands in the README between the marks `inputs:begin` and `inputs:end`.
+#[must_use]
+pub fn readme_part() -> String {
+    format!("{}\nOutputs are written when the step fails as well.\n\n{}", inputs_table(), outputs_table())
+}
+
+/// The page about inputs and outputs.
+#[must_use]
+pub fn inputs_page() -> String {
+    format!(
+        "# Inputs and outputs of the action\n\n<!-- {GENERATED} -->\n\n\
+         Every input is optional for the runner; what is missing for the action at hand is told by name, all at once. \
+         Missing and empty are the same. Any other secret comes from the step's `env:`, by a name that the deploy file \
+         mentions (`${{env:NAME}}`).\n\n\
+         ## Inputs\n\n{}\n## Outputs\n\nWritten when the step fails as well.\n\n{}",
+        inputs_table(),
+        outputs_table()
+    )
 }
 
 /// The page about outcomes and exit codes.
@@ -107,6 +127,16 @@ mod tests {
         generated("action.yml", &action_yml());
         generated("docs/reference/inputs.md", &inputs_page());
         generated("docs/reference/exit-codes.md", &exit_codes_page());
+    }
+
+    #[test]
+    fn generated_tables_of_the_readme_are_what_the_code_says() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+        let readme = std::fs::read_to_string(path).unwrap();
+        let (before, rest) = readme.split_once("<!-- inputs:begin -->\n").unwrap();
+        let (_, after) = rest.split_once("<!-- inputs:end -->").unwrap();
+        let part = readme_part();
+        generated("README.md", &format!("{before}<!-- inputs:begin -->\n{part}<!-- inputs:end -->{after}"));
     }
 
     #[test]

@@ -104,13 +104,18 @@ fn backup(cx: Cx<'_>, id: &ReleaseId) -> Result<Report, Failure> {
     }
     for service in &story.settings.services {
         let Service::Systemd { unit, .. } = service else { continue };
-        let paths = crate::ask::unit::UnitState::of(unit).map(|state| {
-            let one = state.get("FragmentPath").to_owned();
-            let more = state.get("DropInPaths").split_whitespace().map(str::to_owned);
-            std::iter::once(one).chain(more).collect::<Vec<_>>()
-        });
-        for path in paths.unwrap_or_default().into_iter().filter(|path| !path.is_empty()) {
-            add_file(&path, "systemd", &mut files, &mut missing);
+        let paths = match crate::ask::unit::UnitState::of(unit) {
+            Ok(state) => format!("{} {}", state.get("FragmentPath"), state.get("DropInPaths")),
+            Err(failure) => {
+                missing.push(format!("the files of {}: {}", unit.full(), failure.what));
+                continue;
+            }
+        };
+        if paths.trim().is_empty() {
+            missing.push(format!("the files of {}: systemd names none", unit.full()));
+        }
+        for path in paths.split_whitespace() {
+            add_file(path, "systemd", &mut files, &mut missing);
         }
     }
     for folder in ["/etc/nginx/sites-enabled", "/etc/nginx/conf.d"] {
@@ -135,8 +140,8 @@ fn read_small(path: &str) -> std::io::Result<String> {
 fn add_file(path: &str, below: &str, files: &mut Vec<(String, String)>, missing: &mut Vec<String>) {
     match read_small(path) {
         Ok(text) if text.len() <= 256 * 1024 => {
-            let name = path.rsplit('/').next().unwrap_or(path);
-            files.push((format!("{below}/{name}"), text));
+            // The whole path: drop-ins of several units, and sites of several folders, have the same names.
+            files.push((format!("{below}{path}"), text));
         }
         Ok(_) => missing.push(format!("{path}: it is larger than 256 KiB")),
         Err(error) => missing.push(format!("{path}: {error}")),

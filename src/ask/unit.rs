@@ -41,7 +41,8 @@ pub struct UnitState {
 const PROPERTIES: &str = "Id,LoadState,ActiveState,SubState,UnitFileState,Result,MainPID,NRestarts,Job,\
     ControlGroup,TriggeredBy,Triggers,CanReload,ExecMainStartTimestampMonotonic,ActiveEnterTimestampMonotonic,\
     StateChangeTimestampMonotonic,ExecMainStatus,Type,NeedDaemonReload,ReadWritePaths,ReadOnlyPaths,InaccessiblePaths,BindPaths,\
-    BindReadOnlyPaths,RootDirectory,WorkingDirectory,User,RemainAfterExit";
+    BindReadOnlyPaths,RootDirectory,WorkingDirectory,User,RemainAfterExit,\
+    FragmentPath,DropInPaths";
 
 impl UnitState {
     /// Asks systemd.

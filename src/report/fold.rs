@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rollback_deploy_core::model::{
-    CheckResult, Ending, Failure, Kind, Label, Outcome, Proven, ReleaseId, Seconds, Status, WatchdogKind,
+    CheckResult, Ending, Failure, Foreign, Kind, Label, Outcome, Proven, ReleaseId, Seconds, Status, Verdict,
+    WatchdogKind,
 };
 use rollback_deploy_core::plan::{Event, Fact};
 use rollback_deploy_core::wire::{Act, Answer, Report, Staged};
@@ -164,6 +165,22 @@ impl TargetRun {
         })
     }
 
+    /// What it ran before, as far as it was told: looked at first, or else named when the change was opened.
+    #[must_use]
+    pub fn ran(&self) -> Option<String> {
+        let looked = self.before.as_ref().map(|proven| proven.version.to_string());
+        looked.or_else(|| self.previous.as_ref().map(ToString::to_string))
+    }
+
+    /// Why its change was undone, if it was: first the reason, then what failing checks saw.
+    #[must_use]
+    pub fn why_undone(&self) -> Vec<Foreign> {
+        let State::Undone(ending) = &self.state else { return Vec::new() };
+        let failing = self.checks.iter().filter(|checked| checked.result.verdict != Verdict::Pass);
+        let seen = failing.map(|checked| words::check(&checked.result).head);
+        std::iter::once(Foreign::new(ending.why.as_str())).chain(seen).collect()
+    }
+
     fn look(&mut self, status: &Status, first: bool) {
         if first && self.state == State::Untouched && self.spans.iter().all(|span| span.what == "inspect") {
             self.before.clone_from(&status.confirmed);
@@ -250,12 +267,14 @@ impl Run {
                 (self.verb, self.version, self.at) = (verb.clone(), version.clone(), event.at.clone());
             }
             Fact::Warned(text) => self.warnings.push((event.target.clone(), text.clone())),
-            Fact::Failed(failure) => self.fail(event.target.as_ref(), failure),
             Fact::Ended(outcome) => self.outcome = Some(*outcome),
             Fact::Found(..) => {
                 self.found.extend(words::fact(&event.fact).map(|saying| (event.target.clone(), saying)));
             }
             _ => {}
+        }
+        if let Some(failure) = words::went_wrong(&event.fact) {
+            self.fail(event.target.as_ref(), failure);
         }
         let Some(label) = &event.target else { return };
         let ms = event.elapsed_ms;
@@ -303,7 +322,17 @@ impl Run {
     /// What ran before, when it was the same everywhere.
     #[must_use]
     pub fn previous_version(&self) -> Option<String> {
-        one(self.targets.iter().map(|target| target.before.as_ref().map(|proven| proven.version.to_string())))
+        one(self.targets.iter().map(TargetRun::ran))
+    }
+
+    /// The version that the run was about: as it was resolved. Where a rollback led to only the hosts know, once it is
+    /// done.
+    #[must_use]
+    pub fn about(&self, outcome: Outcome) -> Option<String> {
+        let led = (self.verb == "rollback" && outcome.is_success())
+            .then(|| one(self.targets.iter().map(|target| target.now().ok().flatten())))
+            .flatten();
+        led.or_else(|| self.version.clone())
     }
 
     /// Seconds until what works ran again: of an undo, or of a rollback that was asked for; the slowest target counts.
@@ -324,7 +353,7 @@ impl Run {
         vec![
             ("outcome", outcome.word().to_owned()),
             ("exit-code", outcome.exit_code().to_string()),
-            ("version", text(self.version.clone())),
+            ("version", text(self.about(outcome))),
             ("previous-version", text(self.previous_version())),
             ("rollback-target", text(self.rollback_target())),
             ("recovered-seconds", text(self.recovered_seconds().map(|seconds| seconds.to_string()))),

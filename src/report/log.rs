@@ -88,12 +88,12 @@ impl Reader for Log {
             _ => {}
         }
         let mut commands = lock(&self.commands);
+        if let Some(failure) = words::went_wrong(&event.fact) {
+            commands.end_group();
+            return commands.annotate(Level::Error, &annotation(target, failure));
+        }
         match &event.fact {
             Fact::Said(text) => return commands.said(target, text),
-            Fact::Failed(failure) => {
-                commands.end_group();
-                return commands.annotate(Level::Error, &annotation(target, failure));
-            }
             Fact::Warned(text) => {
                 let message = Foreign::new(text.as_str());
                 let annotation = Annotation { title: title(target), message, ..Annotation::default() };

@@ -17,8 +17,8 @@ pub(super) struct Said {
 pub(super) fn said(run: &Run, outcome: Outcome, meta: &RunMeta) -> Said {
     let app = meta.app.as_ref().map_or_else(|| "the app".to_owned(), ToString::to_string);
     let place = meta.environment.as_ref().map_or_else(String::new, |name| format!(" in {name}"));
-    let known = run.version.as_ref().or(meta.version.as_ref());
-    let version = known.cloned().unwrap_or_else(|| "the release".to_owned());
+    let known = run.about(outcome).or_else(|| meta.version.clone());
+    let version = known.clone().unwrap_or_else(|| "the release".to_owned());
     let on = match run.targets.len() {
         0 | 1 => String::new(),
         hosts => format!(" on {}", count(hosts, "host", "hosts")),
@@ -26,7 +26,7 @@ pub(super) fn said(run: &Run, outcome: Outcome, meta: &RunMeta) -> Said {
     let verb = meta.verb(run);
     let rollback = verb == "rollback";
     let change = rollback || verb == "deploy";
-    let asked = match (known, &meta.environment) {
+    let asked = match (&known, &meta.environment) {
         (Some(version), _) if rollback => format!("The rollback of {app}{place} to {version}"),
         (Some(version), Some(name)) if change => format!("The deploy of {version} of {app} to {name}"),
         (Some(version), _) => format!("The {verb} of {version} of {app}{place}"),
@@ -143,6 +143,13 @@ impl Page<'_> {
                 }
             }
         }
+        let mut whys = 0;
+        for target in self.run.targets.iter().filter(|_| self.run.failures.is_empty()) {
+            for why in target.why_undone() {
+                whys += 1;
+                text.extend([format!("- {}\n", self.text(format!("{}: {}", target.label, why.expose())))]);
+            }
+        }
         steps.extend(self.by_outcome().map(|step| self.text(step)));
         let mut seen = Vec::new();
         steps.retain(|step| {
@@ -151,7 +158,7 @@ impl Page<'_> {
                 true
             }
         });
-        if !self.run.failures.is_empty() {
+        if !self.run.failures.is_empty() || whys > 0 {
             text.push('\n');
         }
         for (number, step) in steps.iter().enumerate() {

@@ -82,7 +82,7 @@ impl Page<'_> {
         let mut text =
             "### Targets\n\n| target | before | now | watchdog | result |\n|---|---|---|---|---|\n".to_owned();
         for target in targets.iter().copied().take(MOST_ROWS) {
-            let before = target.before.as_ref().map_or_else(|| "nothing".to_owned(), |old| old.version.to_string());
+            let before = target.ran().unwrap_or_else(|| "nothing".to_owned());
             let now = match target.now() {
                 Ok(now) => now.unwrap_or_else(|| "nothing".to_owned()),
                 Err(()) => "not certain".to_owned(),

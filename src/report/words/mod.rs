@@ -5,9 +5,11 @@ mod answer;
 mod failure;
 mod found;
 
-use rollback_deploy_core::model::{Amount, CheckResult, Ending, Foreign, Outcome, ReleaseId, Seconds, Verdict};
+use rollback_deploy_core::model::{
+    Amount, CheckResult, Ending, Failure, Foreign, Outcome, ReleaseId, Seconds, Verdict,
+};
 use rollback_deploy_core::plan::Fact;
-use rollback_deploy_core::wire::{Act, Query};
+use rollback_deploy_core::wire::{Act, Answer, Query};
 
 pub use answer::{answer, plain_answer, report};
 pub use failure::{failure, next_steps, place};
@@ -127,6 +129,19 @@ pub fn fact(fact: &Fact) -> Option<Saying> {
         other => Saying::new(Tone::Plain, format!("{other:?}")),
     };
     Some(saying)
+}
+
+/// What went wrong, told as such or as an answer that ends a change. (Busy is no failure: it may be waited for.)
+#[must_use]
+pub fn went_wrong(fact: &Fact) -> Option<&Failure> {
+    match fact {
+        Fact::Failed(failure) => Some(failure),
+        Fact::Answered(_, answer) | Fact::Confirmed(answer) | Fact::SetUp(answer) => match answer.as_ref() {
+            Answer::Refused(failure) | Answer::Failed(failure) => Some(failure),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 fn began(verb: &str, version: Option<&str>) -> String {

@@ -3,5 +3,13 @@
 mod act;
 mod action;
 mod artifact_client;
+mod deploy;
 mod fake;
 mod harness;
+mod hostile;
+mod image;
+mod inputs;
+mod scene;
+mod signals;
+mod versions;
+mod workflows;
