@@ -11,7 +11,7 @@ use rollback_deploy_core::wire::{Answer, Intent, Report};
 use super::cx::Cx;
 use super::state::{Held, Taken, explain};
 use super::store::{self, OpenTxn, names};
-use super::{abort, clock, environment, link, program, recover};
+use super::{abort, clock, environment, link, program, recover, room};
 
 /// Opens a change.
 pub fn begin(cx: Cx<'_>, intent: &Intent) -> Answer {
@@ -56,6 +56,11 @@ fn open(cx: Cx<'_>, intent: &Intent) -> Result<Answer, Failure> {
     let held = cx.state.lock()?;
     if let OpenTxn::Pending(txn) = store::open(cx.state) {
         return Ok(Answer::Busy(holder(cx, &txn)));
+    }
+    // A rollback must be possible when the disk is full: often that is why.
+    if intent.operation == Operation::Rollback && room::is_short(cx.state) {
+        cx.tell.step("the disk is full: the room kept for this is used");
+        cx.state.spend_reserve();
     }
     let txn = prepare(cx, &held, intent)?;
     let text = txn.to_record().to_text();

@@ -62,6 +62,9 @@ fn pruned(cx: Cx<'_>, keep: u32) -> Result<Answer, Failure> {
     };
     super::program::prune(cx, open.as_ref());
     prune_evidence(cx);
+    if !super::room::is_short(cx.state) {
+        cx.state.keep_reserve();
+    }
     Ok(Answer::Done(Box::new(Report::Pruned { removed, kept })))
 }
 

@@ -190,7 +190,10 @@ impl Course {
             Answer::Held { settles_in } => self.held = Some(settles_in),
             Answer::Refused(failure) => self.trouble = Some(Trouble::Failed(failure, Fault::World)),
             Answer::Failed(failure) => {
-                let own = matches!(act, Act::Activate(_)) && plan.operation == Operation::Deploy;
+                // What the host did not permit was not the release's doing.
+                let own = matches!(act, Act::Activate(_))
+                    && plan.operation == Operation::Deploy
+                    && !matches!(failure.kind, Kind::Refused { .. });
                 self.trouble = Some(Trouble::Failed(failure, if own { Fault::Release } else { Fault::World }));
             }
         }

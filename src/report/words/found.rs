@@ -34,7 +34,7 @@ pub(super) fn status(status: &Status) -> Saying {
         saying = saying.note(Mark::Row, self::open(open));
     }
     if let Some(target) = &status.drift {
-        let linked = format!("drift: the live link was moved by hand and points to {}", target.expose());
+        let linked = format!("drift: the live link was moved by hand: {}", target.expose());
         saying = saying.note(Mark::Row, linked);
         saying.tone = Tone::Warning;
     }
