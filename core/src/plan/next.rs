@@ -155,8 +155,9 @@ fn back(plan: &Plan, story: &Story) -> Next {
         }
         let (fault, undecided) = match &course.trouble {
             // A step that was cancelled may end in many ways: none of them says anything of the release.
-            _ if story.cancelled.is_some() => (Fault::World, false),
-            Some(Trouble::Failed(failure, fault)) => (*fault, failure.kind == Kind::Inconclusive),
+            Some(Trouble::Failed(failure, fault)) if story.cancelled.is_none() => {
+                (*fault, failure.kind == Kind::Inconclusive)
+            }
             _ => (Fault::World, false),
         };
         let act = match plan.hold {

@@ -42,7 +42,7 @@ fn what_is_wrong_on_the_way_to_the_host() {
     // Nobody listens.
     let closed = File::of(&app).with(&format!("hosts: {{ web-1: \"{USER}@127.0.0.1:{}\" }}", free_port()));
     ada.rewrite(&hosts, &closed);
-    refused(&ada, 4, &["web-1 refuses the connection", "Is sshd running, and is the port right?"]);
+    refused(&ada, 4, &["refuses the connection: nobody listens there", "Is sshd running, and is the port right?"]);
     // The deploy file and the version, before anybody is asked.
     ada.rewrite(&hosts, &File::of(&app).with("servces: [x]").with("keep: many"));
     refused(&ada, 2, &["servces", "services", "rollback-deploy.yml:", "keep"]);
