@@ -11,7 +11,7 @@ use rollback_deploy_core::wire::{Answer, Intent, Report};
 use super::cx::Cx;
 use super::state::{Held, Taken, explain};
 use super::store::{self, OpenTxn, names};
-use super::{abort, clock, environment, link, program, recover};
+use super::{abort, clock, environment, link, program, recover, room};
 
 /// Opens a change.
 pub fn begin(cx: Cx<'_>, intent: &Intent) -> Answer {
@@ -68,6 +68,11 @@ fn publish(cx: Cx<'_>, intent: &Intent, preempted: Option<Ending>) -> Result<Opt
     }
     if let Some(ending) = super::ending::last(cx.state).filter(|ending| ending.txn == intent.txn) {
         return Ok(Some(Answer::Undone(ending)));
+    }
+    // A rollback must be possible when the disk is full: often that is why.
+    if intent.operation == Operation::Rollback && room::is_short(cx.state) {
+        cx.tell.step("the disk is full: the room kept for this is used");
+        cx.state.spend_reserve();
     }
     let published =
         prepare(cx, &held, intent).and_then(|txn| match held.publish(names::PENDING, &txn.to_record().to_text()) {

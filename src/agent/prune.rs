@@ -53,6 +53,9 @@ fn pruned(cx: Cx<'_>, keep: u32) -> Result<Answer, Failure> {
         drop(lock);
     }
     prune_evidence(cx);
+    if !super::room::is_short(cx.state) {
+        cx.state.keep_reserve();
+    }
     Ok(Answer::Done(Box::new(Report::Pruned { removed, kept })))
 }
 

@@ -86,6 +86,9 @@ fn health(cx: Cx<'_>) -> Result<Report, Failure> {
         // A single look may fall into a restart: asked again, with the time each check may take.
         running::check(cx, &story, None, &cancelled)
     };
+    for result in &results {
+        cx.tell.checked(result);
+    }
     Ok(Report::Checked(results))
 }
 

@@ -337,6 +337,30 @@ impl State {
     pub fn forget(&self, name: &str) {
         let _gone = rustix::fs::unlinkat(&self.folder, name, AtFlags::empty());
     }
+
+    /// Keeps some blocks and inodes for ourselves, for the day when the disk is full; best effort, made once.
+    pub fn keep_reserve(&self) {
+        for name in reserve().filter(|name| !self.has(name)) {
+            // Not zeros: some file systems would store nothing.
+            let mut block = vec![0_u8; RESERVE_BLOCK];
+            if getrandom::fill(&mut block).is_err() || self.write_fresh(&name, &block).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Gives them back: what follows needs them now.
+    pub fn spend_reserve(&self) {
+        reserve().for_each(|name| self.forget(&name));
+    }
+}
+
+/// Of each file that keeps room, in bytes.
+const RESERVE_BLOCK: usize = 64 * 1024;
+
+/// A mebibyte and some inodes: enough for the records of a change.
+fn reserve() -> impl Iterator<Item = String> {
+    (0..16).map(|number| format!("reserve.{number:02}"))
 }
 
 impl Held<'_> {

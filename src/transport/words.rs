@@ -117,7 +117,8 @@ fn host_key(attempt: &Attempt<'_>) -> Failure {
     let host = attempt.host;
     let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let what = if attempt.expected.is_empty() {
-        format!("the host key of {host} is not known; it showed {}", list(attempt.offered))
+        let showed = format!("; it showed {}", list(attempt.offered));
+        format!("the host key of {host} is not known{}", if attempt.offered.is_empty() { "" } else { &showed })
     } else {
         format!(
             "the host key of {host} is not the expected one: expected {}, it showed {}",

@@ -135,7 +135,16 @@ impl World {
         let answer = target.perform(&act, &self.cx()).await?;
         self.events.tell(Some(target.label()), Fact::Answered(Box::new(act), Box::new(answer.clone())));
         match done(answer)? {
-            Report::Facts(facts) => Ok(facts),
+            Report::Facts(mut facts) => {
+                // Otherwise the first deploy would do it, or need what is not there.
+                if facts.setup == SetupState::Possible && self.environment.setup == Setup::Manual {
+                    facts.obstacles.push(
+                        Failure::refused("the host is not set up, and the deploy file says `setup: manual`")
+                            .hint("Once: `rollback-deploy setup`; `rollback-deploy setup --plan` shows what it does."),
+                    );
+                }
+                Ok(facts)
+            }
             other => Err(unexpected("inspect", &other)),
         }
     }

@@ -208,15 +208,19 @@ fn only_the_release_that_failed_by_itself_is_blamed() {
     let label = Label::new("b").unwrap();
     let checked = Answer::Done(Box::new(Report::Checked(vec![result(Verdict::Fail)])));
     story.answered(&plan, &label, &Act::Verify(TxnId::new("t-b").unwrap()), Ok(checked));
-    let Next::Perform(acts) = next(&plan, &story) else { panic!("not undone") };
-    let faults: Vec<_> = acts
-        .iter()
-        .map(|(label, act)| match act {
-            Act::Abort { fault, .. } => (label.as_str(), *fault),
+    let faults = |story: &Story| {
+        let Next::Perform(acts) = next(&plan, story) else { panic!("not undone") };
+        let fault = |(label, act): (Label, Act)| match act {
+            Act::Abort { fault, .. } => (label.to_string(), fault),
             other => panic!("{other:?}"),
-        })
-        .collect();
-    assert_eq!(faults, [("b", Fault::Release), ("a", Fault::World)]);
+        };
+        acts.into_iter().map(fault).collect::<Vec<_>>()
+    };
+    let named = |label: &str, fault| (label.to_owned(), fault);
+    assert_eq!(faults(&story), [named("b", Fault::Release), named("a", Fault::World)]);
+    // What a cancelled step answered is not the release's fault.
+    story.cancelled = Some(2);
+    assert_eq!(faults(&story), [named("b", Fault::World), named("a", Fault::World)]);
 }
 
 #[test]

@@ -49,6 +49,13 @@ pub(super) fn prove(cx: &ServiceCx<'_>, service: &Service) -> CheckResult {
 }
 
 fn by_unit(cx: &ServiceCx<'_>, unit: &UnitName) -> Proof {
+    if systemd::is_socket(unit) {
+        return match UnitState::of(unit) {
+            Ok(state) if state.is_active() => proof(Verdict::Pass, state.words(), "a socket is of no release"),
+            Ok(state) => proof(Verdict::Fail, format!("it is {}", state.words()), "state of the unit"),
+            Err(failure) => proof(Verdict::Error, failure.what, "state of the unit"),
+        };
+    }
     let read = || {
         let all = cx.privileged.processes(unit)?;
         // Nothing seen and not everything readable (root without its capability to look, in a container): not "nothing".

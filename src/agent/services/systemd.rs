@@ -18,6 +18,9 @@ const CRASHES: u64 = 3;
 pub(super) fn activate(cx: &ServiceCx<'_>, unit: &UnitName, how: Restart) -> Result<(), Failure> {
     let deadline = Deadline::after(cx.settings.activate_timeout);
     let before = usable(unit)?;
+    if is_socket(unit) {
+        return keep_listening(cx, unit, &before, deadline);
+    }
     let sockets = sockets(&before)?;
     // Past its start limit a unit refuses even the good release. A unit that never failed may say no to this.
     for one in std::iter::once(unit).chain(&sockets) {
@@ -116,6 +119,26 @@ fn down(cx: &ServiceCx<'_>, unit: &UnitName, deadline: Deadline) -> Result<(), F
         }
         next(cx, unit, deadline, "did not stop", &state)?;
     }
+}
+
+/// A socket has nothing of a release: restarted, it would lose the requests that wait in it.
+pub(super) fn is_socket(unit: &UnitName) -> bool {
+    unit.full().ends_with(".socket")
+}
+
+fn keep_listening(
+    cx: &ServiceCx<'_>,
+    socket: &UnitName,
+    before: &UnitState,
+    deadline: Deadline,
+) -> Result<(), Failure> {
+    if before.is_active() {
+        (cx.say)(&format!("{} keeps listening", socket.full()));
+        return Ok(());
+    }
+    (cx.say)(&format!("start {}", socket.full()));
+    cx.privileged.call(&Verb::Start(socket.clone()))?;
+    settled(cx, socket, deadline, before).map(drop)
 }
 
 /// Waits until the unit is up and nothing moves any more.

@@ -28,7 +28,7 @@ fn what_is_wrong_on_the_way_to_the_host() {
     };
     // Host keys: none known, another one expected.
     ada.rewrite(&hosts, &File::of(&app).with("known-hosts: []"));
-    refused(&ada, 2, &["the host key of web-1 is not known", "ssh-keygen -lf"]);
+    refused(&ada, 2, &["the host key of web-1 (deploy@127.0.0.1:", "is not known\n", "ssh-keygen -lf"]);
     let folder = tempfile::TempDir::new().unwrap();
     let other = folder.path().join("other");
     must("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", other.to_str().unwrap()], b"");
@@ -38,11 +38,11 @@ fn what_is_wrong_on_the_way_to_the_host() {
     refused(&ada, 2, &["is not the expected one", print, &host.fingerprint()]);
     // Another key of one's own.
     let eve = Operator::with_keys(&[other], &hosts, &File::of(&app));
-    refused(&eve, 2, &["web-1 does not let us in", "authorized_keys"]);
+    refused(&eve, 2, &["does not let us in for the user deploy", "authorized_keys"]);
     // Nobody listens.
     let closed = File::of(&app).with(&format!("hosts: {{ web-1: \"{USER}@127.0.0.1:{}\" }}", free_port()));
     ada.rewrite(&hosts, &closed);
-    refused(&ada, 4, &["web-1 refuses the connection", "Is sshd running, and is the port right?"]);
+    refused(&ada, 4, &["refuses the connection: nobody listens there", "Is sshd running, and is the port right?"]);
     // The deploy file and the version, before anybody is asked.
     ada.rewrite(&hosts, &File::of(&app).with("servces: [x]").with("keep: many"));
     refused(&ada, 2, &["servces", "services", "rollback-deploy.yml:", "keep"]);
@@ -84,13 +84,13 @@ fn what_is_wrong_on_the_host() {
     };
     // A shared file that nobody put there.
     ada.rewrite(&hosts, &File::of(&app).with("shared: [.env]"));
-    refused(4, &["a shared file is missing", "/srv/diary/shared/.env", "install -D -m 640"]);
+    refused(3, &["a shared file is missing", "/srv/diary/shared/.env", "install -D -m 640"]);
     assert_eq!(snapshot(&host), before);
     ada.rewrite(&hosts, &File::of(&app));
     // The link was moved by hand.
     host.exec("cp -a /srv/diary/releases/v1.0.0 /srv/diary/by-hand && ln -sfn by-hand /srv/diary/current");
-    refused(3, &["somebody moved the live link by hand", "/srv/diary/by-hand", "drift"]);
-    has(&ada.ends(0, &["status"]), &["drift: the live link was moved by hand"]);
+    refused(3, &["somebody moved the live link by hand", "it leads to by-hand", "--allow drift"]);
+    has(&ada.ends(0, &["status"]), &["drift: the live link was moved by hand: it leads to by-hand"]);
     assert_eq!(host.exec("readlink /srv/diary/current"), "by-hand", "it is explained, never guessed");
     host.exec("ln -sfn releases/v1.0.0 /srv/diary/current && rm -r /srv/diary/by-hand");
     assert_eq!(ada.run(&["deploy", "v1.0.0"]).code, Some(0));

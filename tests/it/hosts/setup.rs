@@ -25,6 +25,7 @@ fn setup_is_shown_done_asked_and_taken_away_as_often_as_one_likes() {
     // Not set up, and not allowed to do so by itself.
     let said = ada.run(&["deploy", "v1.0.0"]);
     assert_eq!(said.code, Some(3), "{}{}", said.out, said.err);
+    has(&said.out, &["the host is not set up", "`rollback-deploy setup`"]);
     assert_eq!(left(&host), "");
     for done in ["done now: ", "was done: "] {
         let said = ada.ends(0, &["setup"]);
