@@ -78,9 +78,13 @@ fn publish(cx: Cx<'_>, intent: &Intent, preempted: Option<Ending>) -> Result<Opt
         prepare(cx, &held, intent).and_then(|txn| match held.publish(names::PENDING, &txn.to_record().to_text()) {
             Ok(Taken::Ours) => Ok(Some(begun(cx, &txn, preempted))),
             Ok(Taken::Theirs) => Ok(None),
-            Err(error) => Err(explain("the change cannot be recorded", &cx.state.path(names::PENDING), &error)),
+            Err(error) => {
+                // It may stand there without being safe on disk: nobody can have acted on it while we hold the mutex.
+                let _taken_back = held.remove(names::PENDING);
+                Err(explain("the change cannot be recorded", &cx.state.path(names::PENDING), &error))
+            }
         });
-    if !matches!(published, Ok(Some(_))) {
+    if !matches!(published, Ok(Some(_))) && store::open(cx.state) == OpenTxn::Nothing {
         forget_ready(cx, intent);
     }
     published
