@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rollback_deploy_core::model::facts::SetupState;
 use rollback_deploy_core::model::{
-    CheckFrom, CheckResult, Failure, LogSource, ReleaseId, Service, Settings, Story, TxnId,
+    Check, CheckFrom, CheckResult, Failure, LogSource, ReleaseId, Seconds, Service, Settings, Story, TxnId,
 };
 
 use super::cx::Cx;
@@ -69,19 +69,33 @@ pub fn prove(cx: Cx<'_>, story: &Story, since: &Since, cancelled: &dyn Fn() -> b
 /// Asks the release's checks on this host; without any, whether its services are steady.
 #[must_use]
 pub fn check(cx: Cx<'_>, story: &Story, since: Option<&Since>, cancelled: &dyn Fn() -> bool) -> Vec<CheckResult> {
+    check_all(cx, story, since, story.settings.checks.clone(), cancelled)
+}
+
+/// Asks each check once, without waiting for it to pass: a no is a no.
+#[must_use]
+pub fn check_once(cx: Cx<'_>, story: &Story, since: Option<&Since>) -> Vec<CheckResult> {
+    let once: Vec<Check> =
+        story.settings.checks.iter().map(|check| Check { within: Seconds(0), ..check.clone() }).collect();
+    // Whether services are steady cannot be seen in one look.
+    let steady_is_not_asked = once.iter().all(|check| check.from != CheckFrom::Host);
+    check_all(cx, story, since, once, &|| steady_is_not_asked)
+}
+
+fn check_all(
+    cx: Cx<'_>,
+    story: &Story,
+    since: Option<&Since>,
+    mut checks: Vec<Check>,
+    cancelled: &dyn Fn() -> bool,
+) -> Vec<CheckResult> {
     let release = Release::of(cx, story);
     let place = release.place(&cx, story, since);
-    let checks: Vec<_> = story.settings.checks.iter().filter(|check| check.from == CheckFrom::Host).collect();
+    checks.retain(|check| check.from == CheckFrom::Host);
     if checks.is_empty() {
         return services::steady(&release.services(story, since, cancelled, &|_| {}));
     }
-    checks.into_iter().map(|check| ask::ask(check, &place, cancelled)).collect()
-}
-
-/// Asks each check once, without waiting for it to pass.
-#[must_use]
-pub fn check_once(cx: Cx<'_>, story: &Story, since: Option<&Since>) -> Vec<CheckResult> {
-    check(cx, story, since, &|| true)
+    checks.iter().map(|check| ask::ask(check, &place, cancelled)).collect()
 }
 
 /// Stops the services of a release: the undo of a first deploy. What does not stop is told, not waited for.
