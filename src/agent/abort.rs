@@ -67,7 +67,8 @@ pub fn undo(cx: Cx<'_>, txn: &Txn, why: &str, fault: Fault) -> Result<Ending, Fa
             let claimed = held.rename(names::PENDING, names::ABORTING);
             // Claimed but not known to be on disk: the undo goes on all the same, it can be done again from the top.
             if cx.state.has(names::PENDING) {
-                claimed.map_err(|error| explain("the undo cannot be begun", &cx.state.path(names::ABORTING), &error))?;
+                claimed
+                    .map_err(|error| explain("the undo cannot be begun", &cx.state.path(names::ABORTING), &error))?;
             }
         }
     }

@@ -99,11 +99,9 @@ fn not_proven(story: &Story, broken: &CheckResult) -> Failure {
     // Unreadable is no proof, but it is no fault of the release either.
     let kind = if broken.verdict == Verdict::Error { Kind::Inconclusive } else { Kind::Failed };
     let what = format!("what runs is not proven to be {}: {} {}", story.id, broken.subject, broken.verdict.word());
-    Failure::new(kind, what)
-        .because(broken.saw.clone().expose())
-        .hint(
-            "A unit must start the app through the live link (WorkingDirectory or ExecStart), not through one release.",
-        )
+    Failure::new(kind, what).because(broken.saw.clone().expose()).hint(
+        "A unit must start the app through the live link (WorkingDirectory or ExecStart), not through one release.",
+    )
 }
 
 type Switch = Result<(Txn, Story, Activated), Answer>;

@@ -51,8 +51,9 @@ pub fn drift(root: &AbsPath, at: &AbsPath, confirmed: Option<&Txn>, live: &link:
         }
         None => format!("something stands where the live link shall be: {}", live.words()),
     };
-    let back = confirmed
-        .map(|txn| format!("To take the change by hand back: `ln -sfn {root}/releases/{} {at}` on the host.", txn.release));
+    let back = confirmed.map(|txn| {
+        format!("To take the change by hand back: `ln -sfn {root}/releases/{} {at}` on the host.", txn.release)
+    });
     let failure = Failure::liftable(Allow::Drift, what).on_host(at);
     back.into_iter().fold(failure, Failure::hint)
 }

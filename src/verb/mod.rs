@@ -9,8 +9,8 @@ pub mod plan;
 pub mod rollback;
 pub mod settle;
 pub mod setup;
-pub mod wish;
 pub mod validate;
+pub mod wish;
 pub mod world;
 
 pub use wish::{Ended, Secrets, SimpleInputs, Stage, Verb, Wish};

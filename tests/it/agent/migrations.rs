@@ -89,8 +89,10 @@ fn a_healthy_one_way_change_is_held_once_then_a_human_is_needed() {
     assert_eq!(root.runs().as_deref(), Some("v2"));
     // A day later, still without a person: as if its own expiry had come.
     let held = fs::read_to_string(root.state("held")).unwrap();
-    let past: String =
-        held.lines().map(|l| if l.starts_with("deadline=") { "deadline=1\n".to_owned() } else { format!("{l}\n") }).collect();
+    let past: String = held
+        .lines()
+        .map(|l| if l.starts_with("deadline=") { "deadline=1\n".to_owned() } else { format!("{l}\n") })
+        .collect();
     fs::write(root.state("held.test"), past).unwrap();
     fs::rename(root.state("held.test"), root.state("held")).unwrap();
     root.await_settled();

@@ -73,7 +73,9 @@ fn every_act_said_again_tells_the_truth() {
     for _ in 0..2 {
         assert_eq!(undone(root.abort(&txn)).now.as_ref(), Some(&v2));
     }
-    for act in [Act::Begin(Box::new(intent)), Act::Arm(txn.clone()), Act::Activate(txn.clone()), Act::Verify(txn.clone())] {
+    for act in
+        [Act::Begin(Box::new(intent)), Act::Arm(txn.clone()), Act::Activate(txn.clone()), Act::Verify(txn.clone())]
+    {
         assert_eq!(undone(root.act(act.clone())).txn, txn, "{act:?}");
     }
     assert_eq!(undone(root.confirm(&txn)).txn, txn);

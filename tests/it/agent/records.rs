@@ -121,7 +121,8 @@ fn leftovers_of_dead_processes_are_swept_only_while_nothing_is_open() {
     let root = Root::new();
     let v1 = root.deploy("v1");
     let mine = format!("lease.tmp.{}.{}", std::process::id(), started(std::process::id()));
-    let left = ["lease.tmp.1.1", "releases/v1.state.tmp.1.1", "spare.bad", "agent/.making.4194305", "migration.old.log"];
+    let left =
+        ["lease.tmp.1.1", "releases/v1.state.tmp.1.1", "spare.bad", "agent/.making.4194305", "migration.old.log"];
     for name in left.iter().copied().chain([mine.as_str()]) {
         fs::write(root.state(name), "x").unwrap();
     }
@@ -129,7 +130,10 @@ fn leftovers_of_dead_processes_are_swept_only_while_nothing_is_open() {
     std::os::unix::fs::symlink("releases/v1", root.path().join(".current.rollback-deploy.gone.new.making")).unwrap();
     let txn = root.open(&root.intent(&root.stage("v2")));
     done(root.act(Act::Recover { allow: Vec::new() }));
-    assert!(root.has("spare.bad") && root.path().join(format!(".current.rollback-deploy.{txn}.new")).symlink_metadata().is_ok());
+    assert!(
+        root.has("spare.bad")
+            && root.path().join(format!(".current.rollback-deploy.{txn}.new")).symlink_metadata().is_ok()
+    );
     undone(root.abort(&txn));
     root.await_that("the watchdog ends", || !root.has_watchdog());
     done(root.act(Act::Recover { allow: Vec::new() }));

@@ -132,8 +132,18 @@ fn prune_never_takes_what_is_needed() {
         .unwrap();
     let Report::Pruned { removed, kept } = done(root.act(Act::Prune { keep: 2 })) else { panic!("pruned") };
     let removed: Vec<&str> = removed.iter().map(rollback_deploy_core::model::ReleaseId::as_str).collect();
-    assert_eq!({ let mut sorted = removed.clone(); sorted.sort_unstable(); sorted }, ["v2", "v3"]);
-    assert!(kept.iter().any(|line| line.starts_with("v1: process ") && line.contains("still runs from it")), "{kept:?}");
+    assert_eq!(
+        {
+            let mut sorted = removed.clone();
+            sorted.sort_unstable();
+            sorted
+        },
+        ["v2", "v3"]
+    );
+    assert!(
+        kept.iter().any(|line| line.starts_with("v1: process ") && line.contains("still runs from it")),
+        "{kept:?}"
+    );
     assert!(kept.iter().any(|line| line.starts_with("v6: ") && line.contains("within a day")), "{kept:?}");
     old.kill().unwrap();
     old.wait().unwrap();

@@ -111,10 +111,7 @@ fn drift_is_explained_and_lifted() {
     let answer = root.act(Act::Recover { allow: Vec::new() });
     let Answer::Refused(failure) = answer else { panic!("{answer:?}") };
     assert_eq!(failure.lifted_by(), Some(Allow::Drift));
-    assert_eq!(
-        failure.what,
-        "somebody moved the live link by hand: it should lead to v2, but it leads to release v1"
-    );
+    assert_eq!(failure.what, "somebody moved the live link by hand: it should lead to v2, but it leads to release v1");
     let command = format!("ln -sfn {0}/releases/v2 {0}/current", root.path().display());
     assert!(failure.hints.iter().any(|hint| hint.contains(&command)), "{:?}", failure.hints);
     assert_eq!(root.status().drift.unwrap().expose(), "it leads to release v1");

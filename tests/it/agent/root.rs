@@ -249,7 +249,9 @@ impl Root {
     /// A whole change, one connection an act.
     pub(crate) fn complete(&self, intent: &Intent) -> TxnId {
         let txn = self.switched(intent);
-        let Report::Checked(results) = done(self.act(Act::Verify(txn.clone()))) else { panic!("verify answers checks") };
+        let Report::Checked(results) = done(self.act(Act::Verify(txn.clone()))) else {
+            panic!("verify answers checks")
+        };
         let proof = Proof::by_verdict(&txn, &results).unwrap_or_else(|| panic!("not proven: {results:?}"));
         done(self.ask(Request::Confirm(proof)));
         done(self.act(Act::Prune { keep: self.settings.keep }));

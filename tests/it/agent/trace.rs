@@ -9,9 +9,30 @@ use super::root::Root;
 
 /// System calls that change what lies on a disk, where they have something to do with it.
 const CHANGING: [&str; 24] = [
-    "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "unlink", "unlinkat", "rmdir", "mkdir",
-    "mkdirat", "openat", "write", "pwrite64", "writev", "fsync", "fdatasync", "syncfs", "ftruncate", "fchmod", "fchown",
-    "copy_file_range", "sendfile",
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "mkdir",
+    "mkdirat",
+    "openat",
+    "write",
+    "pwrite64",
+    "writev",
+    "fsync",
+    "fdatasync",
+    "syncfs",
+    "ftruncate",
+    "fchmod",
+    "fchown",
+    "copy_file_range",
+    "sendfile",
 ];
 
 /// What a plain trace shows.

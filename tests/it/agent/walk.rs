@@ -63,11 +63,8 @@ impl Bench {
     pub(crate) fn new() -> Self {
         let mut root = Root::new();
         root.settings.keep = 1;
-        root.settings.migrate = Some(Migrate {
-            run: "echo migrated".to_owned(),
-            verdict: SchemaVerdict::ExpandOnly,
-            timeout: Seconds(10),
-        });
+        root.settings.migrate =
+            Some(Migrate { run: "echo migrated".to_owned(), verdict: SchemaVerdict::ExpandOnly, timeout: Seconds(10) });
         root.deploy("r1");
         root.deploy("r2");
         let old = root.deploy("v1");
@@ -311,7 +308,13 @@ pub(crate) fn leftovers(root: &Root) -> Vec<String> {
             let name = entry.file_name().to_string_lossy().into_owned();
             let known = ["lease", "held", "tick", "activated", "migration", "reason"].contains(&name.as_str());
             let ready = name.contains(".rollback-deploy.");
-            if known || ready || name.contains(".tmp.") || name.contains("making") || name.contains("spare") || name == "half" {
+            if known
+                || ready
+                || name.contains(".tmp.")
+                || name.contains("making")
+                || name.contains("spare")
+                || name == "half"
+            {
                 left.push(entry.path().display().to_string());
             }
         }
