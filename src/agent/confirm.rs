@@ -39,9 +39,10 @@ fn confirmed(cx: Cx<'_>, proof: &Proof) -> Result<Answer, Failure> {
 
 fn done(cx: Cx<'_>, id: &rollback_deploy_core::model::TxnId) -> Result<Answer, Failure> {
     // Said only of what is safe on disk, also when the one who renamed it died before the sync.
-    cx.state.settle(".").map_err(|error| {
-        explain("the change is confirmed, but not known to be on disk", &cx.state.path(names::CONFIRMED), &error)
-    })?;
+    if let Err(error) = cx.state.settle(".") {
+        let what = "the change is confirmed, but that is not known to be safe on disk";
+        return Ok(Answer::Failed(explain(what, &cx.state.path(names::CONFIRMED), &error)));
+    }
     let name = if store::confirmed(cx.state)?.is_some_and(|txn| txn.id == *id) {
         names::CONFIRMED.to_owned()
     } else {
@@ -56,7 +57,7 @@ fn done(cx: Cx<'_>, id: &rollback_deploy_core::model::TxnId) -> Result<Answer, F
 /// The rename and what follows from it. Nothing before it is undone by a failure after it.
 ///
 /// # Errors
-/// The rename failed, or its durability is not known.
+/// The rename failed: nothing was decided.
 pub fn permanent(cx: Cx<'_>, held: &Held<'_>, txn: &Txn, by: &str) -> Result<(), Failure> {
     let story = store::story(cx.state, &txn.release)?;
     let live = link::read(cx.state, story.settings.link.as_path());
@@ -64,8 +65,11 @@ pub fn permanent(cx: Cx<'_>, held: &Held<'_>, txn: &Txn, by: &str) -> Result<(),
         return Err(Failure::refused(format!("the live link does not lead to {}: {}", txn.release, live.words()))
             .on_host(&story.settings.link));
     }
-    held.rename(names::PENDING, names::CONFIRMED)
-        .map_err(|error| explain("the change cannot be confirmed", &cx.state.path(names::CONFIRMED), &error))?;
+    let renamed = held.rename(names::PENDING, names::CONFIRMED);
+    // Where the rename stands and only its sync failed, it is confirmed: whoever answers syncs again first.
+    if cx.state.has(names::PENDING) {
+        renamed.map_err(|error| explain("the change cannot be confirmed", &cx.state.path(names::CONFIRMED), &error))?;
+    }
     // From here on everything is tidying: it decides nothing and may fail.
     for name in [names::ABORTED, names::FAILED, names::ENDING, names::LEASE, names::HELD, names::TICK, names::REASON] {
         cx.state.forget(name);

@@ -1,7 +1,8 @@
 //! Tests of the whole program in a world: hosts with systemd and sshd, a GitHub, a runner.
 //!
-//! What needs a world is `#[ignore = "world: hosts"]` below [`hosts`] or `#[ignore = "world: github"]` below
-//! [`github`], and is run by `./test`. A fixture panics when its world is absent: what cannot run is a failure.
+//! [`agent`] needs none: the real program on a temporary root. What needs a world is `#[ignore = "world: hosts"]` below
+//! [`hosts`], `#[ignore = "world: github"]` below [`github`] or `#[ignore = "world: faults"]` below [`faults`] (strace,
+//! root for mounts, and an hour), and is run by `./test`. A fixture panics when its world is absent: what cannot run is a failure.
 
 #![expect(
     clippy::unwrap_used,

@@ -100,6 +100,8 @@ fn a_bad_release_is_marked_and_refused_until_lifted() {
 
     let (what, lift) = refused(root.act(Act::Begin(Box::new(root.intent(&v2)))));
     assert_eq!(lift, Some(Allow::KnownBad), "{what}");
+    let (what, lift) = refused(root.act(Act::Begin(Box::new(root.rollback(&v2)))));
+    assert_eq!(lift, Some(Allow::KnownBad), "no rollback picks a bad target: {what}");
     let staging = root.staging("v2", &content);
     match root.try_stage(&staging, &content) {
         Answer::Failed(failure) | Answer::Refused(failure) => assert_eq!(failure.lifted_by(), Some(Allow::KnownBad)),

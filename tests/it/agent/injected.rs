@@ -18,7 +18,7 @@ fn an_interrupted_act_leaves_the_old_or_the_new_release_serving() {
             }
         }
     }
-    let (table, wrong) = walk::run(walks, 4);
+    let (table, wrong) = walk::run(walks, 6);
     eprintln!("{table}");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -1,5 +1,6 @@
 //! The agent level: the real program on a temporary root, spoken to by frames, one act at a time. No world is needed.
 
+mod answer;
 pub(crate) mod client;
 mod endings;
 mod injected;

@@ -53,6 +53,11 @@ fn shared_paths_outlive_releases() {
     assert_eq!(root.text("current/logs/line"), "kept");
     assert_eq!(root.text("current/media/upload"), "kept");
     assert_eq!(root.text("current/media/first"), "seed");
+
+    // One that changes what is live before the switch is pointed out.
+    root.settings.shared.push(SharedPath::Folder { path: rel("static"), seed: true });
+    let Report::Facts(facts) = done(root.act(Act::Inspect(Box::new(root.settings.clone())))) else { panic!("facts") };
+    assert!(facts.warnings.iter().any(|warning| warning.starts_with("static/ is shared")), "{:?}", facts.warnings);
 }
 
 #[test]
@@ -159,4 +164,19 @@ fn prune_never_takes_what_is_needed() {
     assert!(root.list().iter().any(|row| row.id == fresh));
     // The name of what was pruned is not used again for another content.
     assert_eq!(root.stage("v2").as_str(), "v2_2");
+}
+
+#[test]
+fn the_live_link_has_a_name_and_place_of_ones_choice() {
+    let mut root = Root::new();
+    let link = root.base().join("www").join("site");
+    fs::create_dir(root.base().join("www")).unwrap();
+    root.settings.link = rollback_deploy_core::model::AbsPath::new(link.to_str().unwrap()).unwrap();
+    root.deploy("v1");
+    root.deploy("v2");
+    assert_eq!(fs::read_link(&link).unwrap(), root.path().join("releases/v2"));
+    assert!(root.path().join("current").symlink_metadata().is_err());
+    root.complete(&root.rollback(&super::root::id("v1")));
+    assert_eq!(fs::read_link(&link).unwrap(), root.path().join("releases/v1"));
+    assert_eq!(fs::read_dir(root.base().join("www")).unwrap().count(), 1, "nothing is left beside the link");
 }

@@ -13,11 +13,12 @@ use std::time::Duration;
 use rollback_deploy_core::model::{
     AbsPath, Allow, AppName, Check, CheckFrom, Digest, Ending, Entry, EntryKind, EnvironmentName, Manifest, OnExpiry,
     Operation, Proof, Question, RelPath, ReleaseId, ReleaseInfo, ReleaseRow, SchemaVerdict, Seconds, Service, Settings,
-    Source, Status, TxnId, Verdict,
+    Source, Status, TxnId,
 };
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Act, Answer, Intent, Query, Report, Request, Staged, Staging};
 
+pub(crate) use super::answer::{all_pass, done, failed, refused, staged, undone};
 use super::client::Agent;
 
 /// A root, and what runs from it. Everything is gone when it is dropped.
@@ -465,50 +466,4 @@ fn settings(root: &Path, pid: &Path) -> Settings {
 pub(crate) fn command_check(run: &str) -> Check {
     let question = Question::Command { run: run.to_owned(), timeout: Seconds(5) };
     Check { question, within: Seconds(1), from: CheckFrom::Host }
-}
-
-#[track_caller]
-pub(crate) fn done(answer: Answer) -> Report {
-    match answer {
-        Answer::Done(report) => *report,
-        other => panic!("not done: {other:#?}"),
-    }
-}
-
-#[track_caller]
-pub(crate) fn staged(answer: Answer) -> Staged {
-    match done(answer) {
-        Report::Staged(staged) => staged,
-        other => panic!("not staged: {other:#?}"),
-    }
-}
-
-#[track_caller]
-pub(crate) fn undone(answer: Answer) -> Ending {
-    match answer {
-        Answer::Undone(ending) => ending,
-        other => panic!("not undone: {other:#?}"),
-    }
-}
-
-/// What was refused, and the word that lifts it.
-#[track_caller]
-pub(crate) fn refused(answer: Answer) -> (String, Option<Allow>) {
-    match answer {
-        Answer::Refused(failure) => (failure.what.clone(), failure.lifted_by()),
-        other => panic!("not refused: {other:#?}"),
-    }
-}
-
-#[track_caller]
-pub(crate) fn failed(answer: Answer) -> rollback_deploy_core::model::Failure {
-    match answer {
-        Answer::Failed(failure) => failure,
-        other => panic!("not failed: {other:#?}"),
-    }
-}
-
-/// Every check passed.
-pub(crate) fn all_pass(report: &Report) -> bool {
-    matches!(report, Report::Checked(results) if !results.is_empty() && results.iter().all(|r| r.verdict == Verdict::Pass))
 }

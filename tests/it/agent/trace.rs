@@ -66,7 +66,7 @@ fn strace(root: &Root, options: &[&str]) -> Command {
 pub(crate) fn plainly(root: &Root, prefix: &Path) -> Command {
     let calls: Vec<String> = CHANGING.iter().map(|call| format!("?{call}")).collect();
     let trace = format!("trace=execve,clone,clone3,{}", calls.join(","));
-    strace(root, &["-ff", "-y", "-q", "-s", "8", "-e", &trace, "-o", prefix.to_str().unwrap()])
+    strace(root, &["-I2", "-ff", "-y", "-q", "-s", "8", "-e", &trace, "-o", prefix.to_str().unwrap()])
 }
 
 /// Follows the main thread only: its calls are counted, whatever others do meanwhile.

@@ -32,19 +32,6 @@ pub(crate) enum Op {
     Abort,
 }
 
-pub(crate) const OPS: [Op; 10] = [
-    Op::Recover,
-    Op::Stage,
-    Op::Begin,
-    Op::Arm,
-    Op::Migrate,
-    Op::Activate,
-    Op::Verify,
-    Op::Confirm,
-    Op::Prune,
-    Op::Abort,
-];
-
 /// One request, ready to be sent.
 struct Job {
     txn: TxnId,
