@@ -112,7 +112,7 @@ pub async fn run(plan: &Plan, fleet: &Fleet, events: &crate::engine::Events, sto
                     () = sleep(Duration::from_secs(seconds.0)) => {}
                     () = stop.token().cancelled() => {}
                 }
-                story.waited.0 += seconds.0.max(1);
+                story.waited_for(seconds);
             }
             Next::End(outcome) => return Ended { outcome, story },
         }

@@ -242,7 +242,7 @@ fn one_outcome(target: &TargetPlan, course: &Course, cancelled: Option<u8>) -> O
         };
     }
     match (&course.trouble, cancelled) {
-        (Some(Trouble::Lost(_)), _) if course.is_open() => Outcome::Unknown,
+        (Some(Trouble::Lost(_)), _) | (None, None) if course.is_open() => Outcome::Unknown,
         (Some(Trouble::Lost(failure)), None) => failure.outcome(),
         (Some(Trouble::Busy(_)), None) => Outcome::Refused,
         (Some(Trouble::Failed(failure, _)), None) => match failure.outcome() {
@@ -252,7 +252,6 @@ fn one_outcome(target: &TargetPlan, course: &Course, cancelled: Option<u8>) -> O
         },
         (_, Some(signal)) if !course.is_open() => Outcome::Cancelled { signal },
         (_, Some(_)) => Outcome::Unknown,
-        (None, None) if course.is_open() => Outcome::Unknown,
         (None, None) => Outcome::Failed,
     }
 }

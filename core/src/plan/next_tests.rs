@@ -156,7 +156,7 @@ fn run_with(plan: &Plan, story: &mut Story, script: Script<'_>) -> (String, Outc
             }
             Next::Wait(seconds) => {
                 lines.push(format!("wait {seconds}"));
-                story.waited.0 += seconds.0;
+                story.waited_for(seconds);
             }
             Next::End(outcome) => return (lines.join("\n"), outcome),
         }

@@ -84,6 +84,16 @@ pub struct Story {
 }
 
 impl Story {
+    /// Somebody else's change was waited for: who was busy is asked again.
+    pub fn waited_for(&mut self, seconds: Seconds) {
+        self.waited.0 += seconds.0.max(1);
+        for course in self.courses.values_mut() {
+            if matches!(course.trouble, Some(Trouble::Busy(_))) {
+                course.trouble = None;
+            }
+        }
+    }
+
     /// The story before anything happened.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
