@@ -101,7 +101,7 @@ pub async fn run(step: Step, env: BTreeMap<String, String>, out: Box<dyn Write +
     };
     events.tell(None, Fact::Ended(outcome));
     let run = folding.run();
-    conclude(&commands, &run, outcome, sentence(&run, outcome, &meta));
+    conclude(&commands, &run, outcome, &sentence(&run, outcome, &meta));
     let written = match step {
         Step::Main => context.files.outputs(&masker, &run.outputs(outcome)),
         Step::Post => Ok(()),
@@ -123,10 +123,10 @@ fn say(commands: &SharedCommands, line: &str) {
 
 /// The last line. Of a run that did not end well somebody has to see why without opening its log: when no failure was told,
 /// the sentence itself is the annotation, with what each target says of its undo.
-fn conclude(commands: &SharedCommands, run: &Run, outcome: Outcome, sentence: Foreign) {
+fn conclude(commands: &SharedCommands, run: &Run, outcome: Outcome, sentence: &Foreign) {
     let mut commands = commands.lock().unwrap_or_else(PoisonError::into_inner);
     if outcome.is_success() || !run.failures.is_empty() {
-        return commands.line(None, &sentence);
+        return commands.line(None, sentence);
     }
     let whys = run.targets.iter().flat_map(|target| {
         target.why_undone().into_iter().map(move |why| format!("\n{}: {}", target.label, why.expose()))

@@ -62,22 +62,19 @@ impl Keeper {
                 sleep((left / 3).max(PAUSE)).await;
                 let act = Request::Act(Act::Renew { txn: txn.clone(), window });
                 let asked = timeout_at(deadline, ask(link.as_ref(), &mut channel, act)).await;
-                match asked {
-                    Ok(Some(answer)) => {
-                        // What comes late says nothing about a change that is gone.
-                        if settles.at().is_none() {
-                            return;
-                        }
-                        settles.note(&answer);
-                        if !matches!(&answer, Answer::Done(_) | Answer::Refused(_) | Answer::Failed(_)) {
-                            return;
-                        }
-                    }
+                let Ok(Some(answer)) = asked else {
                     // Best effort: the host goes by its own clock when a renewal does not arrive.
-                    Ok(None) | Err(_) => {
-                        tracing::debug!(host = %label, "the window was not extended");
-                        channel = None;
-                    }
+                    tracing::debug!(host = %label, "the window was not extended");
+                    channel = None;
+                    continue;
+                };
+                // What comes late says nothing about a change that is gone.
+                if settles.at().is_none() {
+                    return;
+                }
+                settles.note(&answer);
+                if !matches!(&answer, Answer::Done(_) | Answer::Refused(_) | Answer::Failed(_)) {
+                    return;
                 }
             }
         }))

@@ -11,12 +11,14 @@ use rollback_deploy_core::wire::Staging;
 use super::world::{Conclusion, World};
 use crate::engine;
 use crate::source::Tree;
+use crate::transport::Contents;
 
 /// Deploys a release to every target.
 pub async fn deploy(world: &World, tree: Arc<Tree>) -> Conclusion {
     let version = tree.info.version.to_string();
     world.events.tell(None, Fact::Began { verb: "deploy".to_owned(), version: Some(version.clone()) });
-    let fleet = world.fleet(Some(tree.clone()), &version);
+    let contents: Arc<dyn Contents> = tree.clone();
+    let fleet = world.fleet(Some(&contents), &version);
     let ended = match world.inspect(&fleet, true).await {
         Err(outcome) => Conclusion::only(outcome),
         Ok(facts) => match refused(world, &facts) {

@@ -64,10 +64,10 @@ impl World {
 
     /// The targets, with the files that a release needs and the checks asked from here.
     #[must_use]
-    pub fn fleet(&self, contents: Option<Arc<dyn Contents>>, version: &str) -> Fleet {
+    pub fn fleet(&self, contents: Option<&Arc<dyn Contents>>, version: &str) -> Fleet {
         let hosts = self.links.iter().map(|(label, link)| {
             let mut host = HostTarget::new(label.clone(), link.clone());
-            if let Some(contents) = &contents {
+            if let Some(contents) = contents {
                 host = host.with_contents(contents.clone());
             }
             host = host.with_outside(self.environment.runner_checks.clone(), version);

@@ -8,6 +8,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,
+    clippy::type_complexity,
+    clippy::unused_self,
     reason = "a fixture that cannot go on ends the test with words"
 )]
 #![expect(

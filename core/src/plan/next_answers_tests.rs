@@ -3,7 +3,7 @@
 use super::*;
 
 /// A deploy whose checks fail, and what the host answers to the abort that follows.
-fn abort_answered(answer: Result<Answer, Failure>) -> (String, Outcome) {
+fn abort_answered(answer: &Result<Answer, Failure>) -> (String, Outcome) {
     run(&plan(Operation::Deploy, &["a"]), &|_, act| match act {
         "verify" => Some(Ok(Answer::Done(Box::new(Report::Checked(vec![result(Verdict::Fail)]))))),
         "abort" => Some(answer.clone()),
@@ -28,7 +28,7 @@ fn whatever_an_abort_is_answered_it_is_asked_once() {
         ("lost", Err(failure()), Outcome::Unknown),
     ];
     for (name, answer, expected) in cases {
-        let (acts, outcome) = abort_answered(answer);
+        let (acts, outcome) = abort_answered(&answer);
         assert_eq!(acts.matches("abort").count(), 1, "{name}: {acts}");
         assert_eq!(outcome, expected, "{name}");
     }

@@ -50,7 +50,7 @@ fn watch(cx: &ServiceCx<'_>, span: Duration, meanwhile: &mut dyn FnMut() -> bool
         if !clock::wait(TICK.min(deadline.left()), cx.cancelled) {
             let open = answers.iter_mut().filter(|answer| answer.is_none());
             open.for_each(|answer| {
-                *answer = Some((Verdict::Error, format!("cancelled before {} s were over", span.as_secs())))
+                *answer = Some((Verdict::Error, format!("cancelled before {} s were over", span.as_secs())));
             });
             break;
         }

@@ -1,6 +1,6 @@
 use rollback_deploy_core::model::{Allow, Kind, Place, TxnId};
-use rollback_deploy_core::wire::act::{Fault, Holder, Staged};
 use rollback_deploy_core::wire::Report;
+use rollback_deploy_core::wire::act::{Fault, Holder, Staged};
 
 use super::*;
 

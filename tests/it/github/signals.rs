@@ -81,7 +81,7 @@ fn after_a_killed_run_its_post_step_settles_the_host() {
     let mut other = scene.step("deploy", SICK);
     other.context.insert("GITHUB_JOB".to_owned(), "other".to_owned());
     post(&mut other);
-    assert_eq!(scene.settled().1, false, "it is still open, and its watchdog is at it");
+    assert!(!scene.settled().1, "it is still open, and its watchdog is at it");
     post(&mut runner);
     assert_eq!(scene.settled(), (Some(FIRST.to_owned()), true));
 }

@@ -30,9 +30,9 @@ fn from_an_empty_host_to_deploys_and_rollbacks() {
         .with("shared: [.env, logs/]")
         .with("build:\n      - sh bin/build")
         .check("environment: [GREETING]")
-        .check("port: 5000")
-        .check("service: webapp")
-        .check("process: app.py")
+        .check("port: { number: 5000, within: 2s }")
+        .check("service: { unit: webapp, within: 2s }")
+        .check("process: { name: app.py, within: 2s }")
         .check("disk: { free: 1MB }")
         .check("memory: { free: 1MB }")
         .check("errors: { unit: webapp }")
@@ -92,7 +92,7 @@ fn from_an_empty_host_to_deploys_and_rollbacks() {
 
     // A check that does not hold makes the answer no.
     host.exec("systemctl stop webapp");
-    has(&ada.ends(9, &["health"]), &["fail service webapp", "fail port 5000"]);
+    has(&ada.ends(9, &["health"]), &["fail service webapp", "fail port 127.0.0.1:5000"]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::world::sample::Behaviour;
 /// The window of the tests: so long after the last sign of life a change is undone.
 const WINDOW: &str = "window: 15s";
 /// The window, what the watchdog may take (5 s), a restart of the app with its checks, and a slow machine.
-const BACK: Duration = Duration::from_secs(60);
+const BACK: Duration = Duration::from_mins(1);
 
 /// v1.0.0 is live; v1.3.0 is good, and its checks take long: there is time to do things to it.
 fn world(app: &App) -> (Host, Operator) {

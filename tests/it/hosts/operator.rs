@@ -14,7 +14,7 @@ use crate::world::host::{App, Host, USER};
 use crate::world::sample::Sample;
 
 /// No command takes longer; one that does hangs.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// The program under test, without what only a debugger reads: it travels to each host.
 pub(crate) fn program() -> &'static Path {

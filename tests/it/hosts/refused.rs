@@ -55,7 +55,7 @@ fn what_is_wrong_on_the_way_to_the_host() {
     ada.sample.git(&["add", "-A"]);
     ada.sample.git(&["-c", "user.name=Eve", "-c", "user.email=eve@example.com", "commit", "-q", "-m", "Out"]);
     ada.sample.git(&["tag", "v1.9.0"]);
-    has(&ada.ends(2, &["deploy", "v1.9.0"]), &["escape"]);
+    has(&ada.ends(3, &["deploy", "v1.9.0"]), &["the link escape leaves the release", "next: "]);
     assert_eq!(snapshot(&host), before);
 }
 
