@@ -75,7 +75,9 @@ fn run(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
         return Ok(super::not_ours(cx, id));
     };
     // Told before the mutex is taken: a slow listener must not keep it.
-    cx.tell.step("switch");
+    if let Ok(txn) = super::own(cx, id) {
+        cx.tell.step(&format!("switch to {}", txn.release));
+    }
     let (txn, story, activated) = match switch(cx, id)? {
         Ok(switched) => switched,
         Err(answer) => return Ok(answer),

@@ -11,7 +11,8 @@ use crate::engine::perform::Stop;
 use crate::target::fake::{Fake, proven, reported};
 
 fn world() -> World {
-    let text = "app: diary\nhosts: [\"a=me@192.0.2.1\"]\n";
+    let text =
+        "version: 1\napp: diary\nenvironments:\n  production:\n    hosts: { a: me@192.0.2.1 }\n    root: /srv/diary\n";
     World {
         environment: load(text, "deploy.yml").and_then(|file| file.environment(None)).unwrap(),
         links: vec![],

@@ -61,7 +61,7 @@ fn records_of_a_newer_version_are_refused_with_words() {
     let text = newer("pending");
     for act in [Act::Recover { allow: Vec::new() }, Act::Begin(Box::new(root.rollback(&v1)))] {
         let Answer::Refused(failure) = root.act(act.clone()) else { panic!("{act:?} refused") };
-        assert!(failure.what.contains("newer program"), "{failure:?}");
+        assert!(failure.because.iter().any(|said| said.expose().contains("newer program")), "{failure:?}");
     }
     assert!(root.has("pending"), "it is not put aside");
     fs::write(root.state("pending"), text).unwrap();
