@@ -16,7 +16,7 @@ const LONGEST: u64 = 1 << 20;
 /// It cannot be read.
 pub fn missing(file: &Path, names: &[EnvName]) -> io::Result<Vec<EnvName>> {
     let mut text = Vec::new();
-    regular::open(file)?.take(LONGEST).read_to_end(&mut text)?;
+    regular::open_linked(file)?.take(LONGEST).read_to_end(&mut text)?;
     let text = String::from_utf8_lossy(&text);
     let given: Vec<&str> = text.lines().filter_map(name_with_value).collect();
     Ok(names.iter().filter(|name| !given.contains(&name.as_str())).cloned().collect())
@@ -28,7 +28,7 @@ pub fn missing(file: &Path, names: &[EnvName]) -> io::Result<Vec<EnvName>> {
 /// It cannot be read.
 pub fn names(file: &Path) -> io::Result<Vec<String>> {
     let mut text = Vec::new();
-    regular::open(file)?.take(LONGEST).read_to_end(&mut text)?;
+    regular::open_linked(file)?.take(LONGEST).read_to_end(&mut text)?;
     Ok(String::from_utf8_lossy(&text).lines().filter_map(name_with_value).map(str::to_owned).collect())
 }
 

@@ -17,3 +17,11 @@ pub fn open(path: &Path) -> io::Result<File> {
     let file = File::options().read(true).custom_flags(i32::try_from(flags.bits()).unwrap_or_default()).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
 }
+
+/// Opens the regular file that a path leads to through links of ours, such as a shared file in a release.
+///
+/// # Errors
+/// It cannot be opened, or it is something else.
+pub fn open_linked(path: &Path) -> io::Result<File> {
+    open(&path.canonicalize()?)
+}
