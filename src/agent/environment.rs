@@ -81,7 +81,14 @@ pub fn make_ready(state: &State, story: &Story, txn: &TxnId) -> Result<(), Failu
     }
     rustix::fs::linkat(CWD, &shared, CWD, &old, AtFlags::empty()).map_err(|error| broken(error.into()))?;
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new).map_err(broken)?;
-    std::os::unix::fs::fchown(&file, None, Some(like.gid())).map_err(broken)?;
+    // The group matters only where it may read and others may not.
+    let by_group = like.mode() & 0o044 == 0o040;
+    if let Err(error) = std::os::unix::fs::fchown(&file, None, Some(like.gid()))
+        && by_group
+    {
+        return Err(broken(error)
+            .hint("The deploy user must be a member of the file's group, or the app could not read it any more."));
+    }
     rustix::fs::fchmod(&file, Mode::from_raw_mode(like.mode() & 0o777)).map_err(|error| broken(error.into()))?;
     file.write_all(kept.as_bytes()).and_then(|()| file.sync_all()).map_err(broken)
 }
