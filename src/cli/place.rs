@@ -187,6 +187,7 @@ async fn remote(
 }
 
 #[cfg(not(feature = "ssh"))]
+#[expect(clippy::unused_async, reason = "the same shape as in the full build")]
 async fn remote(_: &Common, _: &Meant, _: &Path, _: &AbsPath) -> Result<Vec<(Label, Arc<dyn Link>)>, Failure> {
     Err(Failure::input("this is the host build: it works on this machine only")
         .hint("Give --root, or use the full program."))
