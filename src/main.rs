@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     match args.get(1).and_then(|verb| verb.to_str()) {
         Some("agent" | "watchdog" | "keeper") => host_face::main(&args[1..]),
+        Some("demo-app") => cli::demo::app_main(&args[2..]),
         Some("root") => rollback_deploy::root::main(&args[2..]),
         #[cfg(all(feature = "github", feature = "ssh"))]
         _ if called_post(&args) => action::post(action::deed::Deeds),

@@ -1,9 +1,9 @@
 //! The migration of a change: detached, recorded, waited for. While it lives no undo completes and nothing else begins.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -30,10 +30,8 @@ fn migrated(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
     if story.settings.migrate.is_none() || txn.schema == SchemaVerdict::None {
         return Ok(Answer::Done(Box::new(Report::Migrated { schema: SchemaVerdict::None, ran: false })));
     }
-    if !store::migration_begun(cx.state, &txn) {
-        spawn(cx, &txn)?;
-    }
-    let ended = wait(cx, &txn)?;
+    let keeper = if store::migration_begun(cx.state, &txn) { None } else { Some(spawn(cx, &txn)?) };
+    let ended = wait(cx, &txn, keeper)?;
     tell_log(cx, &txn);
     match ended.get("code") {
         Some("0") => Ok(Answer::Done(Box::new(Report::Migrated { schema: txn.schema, ran: true }))),
@@ -45,6 +43,12 @@ fn migrated(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
 
 fn log_name(id: &TxnId) -> String {
     format!("migration.{id}.log")
+}
+
+/// The change that a file of this name is the log of.
+#[must_use]
+pub fn of_log(name: &str) -> Option<TxnId> {
+    TxnId::new(name.strip_prefix("migration.")?.strip_suffix(".log")?).ok()
 }
 
 fn log_tail(cx: Cx<'_>, txn: &Txn) -> String {
@@ -59,47 +63,57 @@ fn tell_log(cx: Cx<'_>, txn: &Txn) {
     }
 }
 
-/// Starts our own program as its keeper: it outlives this connection and records how the command ended.
-fn spawn(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
+/// Starts our own program as its keeper: it outlives this connection, records that the migration begins, and how it
+/// ended.
+fn spawn(cx: Cx<'_>, txn: &Txn) -> Result<Child, Failure> {
     cx.tell.step("migrate");
-    let broken = |error: &std::io::Error| explain("the migration cannot be started", &cx.session.program, error);
-    // Recorded before it starts: from here on the intent's schema verdict is final.
-    let begun = Record::new().with("txn", &txn.id).with("begun", clock::wall());
-    cx.state
-        .put(names::MIGRATION, &begun)
-        .map_err(|error| explain("the migration cannot be recorded", &cx.state.path(names::MIGRATION), &error))?;
     Command::new(&cx.session.program)
         .args(["keeper", cx.state.root().as_str(), txn.id.as_str()])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .process_group(0)
         .spawn()
-        .map_err(|error| broken(&error))?;
-    Ok(())
+        .map_err(|error| explain("the migration cannot be started", &cx.session.program, &error))
 }
 
-/// Waits until the keeper recorded the end, or died without doing so.
-fn wait(cx: Cx<'_>, txn: &Txn) -> Result<Record, Failure> {
+/// Waits until a keeper recorded the end, or died without doing so.
+fn wait(cx: Cx<'_>, txn: &Txn, mut keeper: Option<Child>) -> Result<Record, Failure> {
     let mut idle = 0;
     loop {
-        let record =
-            cx.state.read(names::MIGRATION).ok().flatten().filter(|record| record.get("txn") == Some(txn.id.as_str()));
+        // Asked before the record is read: whoever is gone by then has written all that it will ever write.
+        let gone = if let Some(child) = &mut keeper {
+            child.try_wait().map_or(true, |status| status.is_some())
+        } else {
+            // Somebody else's child, which holds the step lock for its whole life: one that stays free means that it is
+            // no more.
+            idle = if matches!(cx.state.try_lock(names::STEP), Ok(Some(_free))) { idle + 1 } else { 0 };
+            idle > 100
+        };
+        let record = cx.state.read(names::MIGRATION).ok().flatten();
+        let record = record.filter(|record| record.get("txn") == Some(txn.id.as_str()));
         match record {
-            Some(record) if record.get("code").is_some() => return Ok(record),
-            Some(_) => {}
-            None => return Err(Failure::failed("the record of the migration is gone")),
+            Some(ended) if ended.get("code").is_some() => return Ok(ended),
+            Some(_) if gone => {
+                return Err(Failure::failed("the migration's keeper died without saying how it ended")
+                    .because(last_words(keeper))
+                    .hint("Nobody knows what it did: look at the database before you deploy again."));
+            }
+            None if gone => {
+                return Err(Failure::failed("the migration was not begun").because(last_words(keeper)));
+            }
+            _ => thread::sleep(Duration::from_millis(50)),
         }
-        // The keeper holds the step lock for its whole life: a lock that stays free means that it is no more.
-        match cx.state.try_lock(names::STEP) {
-            Ok(Some(_free)) => idle += 1,
-            _ => idle = 0,
-        }
-        if idle > 100 {
-            return Err(Failure::failed("the migration's keeper died without saying how it ended"));
-        }
-        thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// What the keeper could not record.
+fn last_words(keeper: Option<Child>) -> String {
+    let mut said = String::new();
+    if let Some(stderr) = keeper.and_then(|child| child.stderr) {
+        let _best_effort = stderr.take(1 << 12).read_to_string(&mut said);
+    }
+    said.trim().to_owned()
 }
 
 /// The keeper's own life: takes the step lock, runs the command, records the end.
@@ -111,6 +125,9 @@ pub fn keeper(cx: Cx<'_>, id: &TxnId) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             cx.state.log_line(&format!("migration of {id}: {}", failure.what));
+            // To whoever started it, when that one is still there.
+            let because: Vec<&str> = failure.because.iter().map(Foreign::expose).collect();
+            let _best_effort = writeln!(std::io::stderr(), "{}: {}", failure.what, because.join("; "));
             ExitCode::FAILURE
         }
     }
@@ -121,19 +138,31 @@ fn kept(cx: Cx<'_>, id: &TxnId) -> Result<(), Failure> {
     // The command holds the step lock with us: it may outlive us, and no undo may complete beside it.
     let _inherited = rustix::io::fcntl_setfd(&step, rustix::io::FdFlags::empty());
     let Ok(txn) = super::own(cx, id) else { return Ok(()) };
+    if store::migration_begun(cx.state, &txn) {
+        return Ok(());
+    }
     let story: Story = store::story(cx.state, &txn.release)?;
     let Some(migrate) = &story.settings.migrate else { return Ok(()) };
     let folder = store::folder(cx.state, &txn.release);
     let log_path = cx.state.path(&log_name(id));
     let mut log =
         File::create(&log_path).map_err(|error| explain("the migration's log cannot be made", &log_path, &error))?;
+    // Recorded before it starts: from here on the intent's schema verdict is final.
+    let us = std::process::id();
+    let begun = Record::new()
+        .with("txn", id)
+        .with("begun", clock::wall())
+        .with("pid", us)
+        .with("started", clock::started(us).unwrap_or_default());
+    cx.state
+        .put(names::MIGRATION, &begun)
+        .map_err(|error| explain("the migration cannot be recorded", &cx.state.path(names::MIGRATION), &error))?;
     let spec = Spec::script(&migrate.run)
         .in_folder(&folder)
         .within(migrate.timeout)
         .with("ROLLBACK_DEPLOY_RELEASE", txn.release.as_str())
         .with("ROLLBACK_DEPLOY_ROOT", cx.state.root().as_str());
     let mut write = |line: &str| {
-        use std::io::Write as _;
         let _logged = writeln!(log, "{line}");
     };
     let (code, words) = match command::run(&spec, &mut write, &|| false) {

@@ -57,7 +57,15 @@ pub enum Taken {
     Theirs,
 }
 
-const FOLDERS: [&str; 5] = ["history", "releases", "stage", "evidence", "agent"];
+/// What is in it. The program's own folder is made by whoever brings the program, so it cannot be the last.
+const FOLDERS: [&str; 5] = ["agent", "history", "releases", "stage", "evidence"];
+
+fn make(at: impl AsFd, name: &str, path: &Path) -> Result<(), Failure> {
+    match rustix::fs::mkdirat(at, name, Mode::RWXU) {
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(error) => Err(explain("the state folder cannot be made", path, &error.into())),
+    }
+}
 
 fn open_folder(at: impl AsFd, path: &Path) -> rustix::io::Result<OwnedFd> {
     rustix::fs::openat(at, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
@@ -92,21 +100,21 @@ impl State {
                 .hint(format!("Make it: `sudo install -d -o $USER {root}`, or let `rollback-deploy setup` do it."))
         })?;
         owned_by_us(&root_fd, root.as_path(), 0o022)?;
-        match rustix::fs::mkdirat(&root_fd, FOLDER, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(explain("the state folder cannot be made", &folder, &error.into())),
-        }
-        let state = open_folder(&root_fd, Path::new(FOLDER)).map_err(|error| {
+        let state = match open_folder(&root_fd, Path::new(FOLDER)) {
+            Err(Errno::NOENT) => {
+                make(&root_fd, FOLDER, &folder)?;
+                open_folder(&root_fd, Path::new(FOLDER))
+            }
+            opened => opened,
+        };
+        let state = state.map_err(|error| {
             Failure::refused("the state folder is no real folder").on_host(folder.display()).because(error.to_string())
         })?;
         owned_by_us(&state, &folder, 0o077)?;
-        for name in FOLDERS {
-            match rustix::fs::mkdirat(&state, name, Mode::RWXU) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(error) => {
-                    return Err(explain("the state folder cannot be filled", &folder.join(name), &error.into()));
-                }
-            }
+        // They are made in this order: when the last one is there, all are.
+        let whole = FOLDERS.last().is_some_and(|last| rustix::fs::statat(&state, *last, AtFlags::empty()).is_ok());
+        for name in FOLDERS.iter().filter(|_| !whole) {
+            make(&state, name, &folder.join(name))?;
         }
         Ok(Self { root_path: root.clone(), root: root_fd, folder: state })
     }

@@ -7,7 +7,7 @@ use rollback_deploy_core::model::{AbsPath, TxnId};
 
 use super::cx::Cx;
 use super::store::{self, OpenTxn, names};
-use super::{clock, ending, environment, link};
+use super::{clock, ending, environment, link, migrate};
 
 /// What belongs to an open change only.
 const OF_A_CHANGE: [&str; 8] = [
@@ -49,7 +49,7 @@ pub fn sweep(cx: Cx<'_>) {
 fn is_leftover(cx: Cx<'_>, folder: &str, name: &str) -> bool {
     match folder {
         "." if OF_A_CHANGE.contains(&name) => true,
-        "." if name.starts_with("migration.") => is_old_log(cx, name),
+        "." if let Some(id) = migrate::of_log(name) => is_old_log(cx, &id),
         // Evidence is written while a change is undone only.
         "evidence" if name.ends_with(".making") => true,
         "agent" => name.strip_prefix(".making.").and_then(|pid| pid.parse().ok()).is_some_and(|pid| {
@@ -71,9 +71,7 @@ fn is_of_the_dead(name: &str) -> bool {
 }
 
 /// The log of a migration stays until another change was confirmed or undone.
-fn is_old_log(cx: Cx<'_>, name: &str) -> bool {
-    let Some(id) = name.strip_prefix("migration.").and_then(|name| name.strip_suffix(".log")) else { return false };
-    let Ok(id) = TxnId::new(id) else { return false };
+fn is_old_log(cx: Cx<'_>, id: &TxnId) -> bool {
     let Ok(confirmed) = store::confirmed(cx.state) else { return false };
-    confirmed.is_none_or(|txn| txn.id != id) && ending::last(cx.state).is_none_or(|ending| ending.txn != id)
+    confirmed.is_none_or(|txn| txn.id != *id) && ending::last(cx.state).is_none_or(|ending| ending.txn != *id)
 }

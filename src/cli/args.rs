@@ -124,13 +124,4 @@ pub enum Verb {
     Init,
     /// Show all of it on this machine, in under a minute.
     Demo,
-    /// The demo's sample app.
-    #[command(hide = true)]
-    DemoApp {
-        /// Ask it instead of being it.
-        #[arg(long)]
-        ask: bool,
-        /// Where it writes its port.
-        port_file: PathBuf,
-    },
 }

@@ -1,7 +1,7 @@
 //! The operator's face: arguments, a terminal, an exit code. Everything else is the verbs'.
 
 pub mod args;
-mod demo;
+pub mod demo;
 mod files;
 pub mod place;
 
@@ -139,7 +139,6 @@ async fn perform(args: Args, events: &Events, stop: &Stop) -> Result<Outcome, Ve
         Verb::Validate => return files::validate(&common, events),
         Verb::Init => return files::init(events),
         Verb::Demo => return demo::run(stop).await,
-        Verb::DemoApp { ask, port_file } => return Ok(demo_app(ask, &port_file)),
     };
     Ok(ended.outcome)
 }
@@ -251,12 +250,4 @@ pub(crate) fn git_environment() -> Vec<(OsString, OsString)> {
     #[expect(clippy::disallowed_methods, reason = "a face: what git may see")]
     let value = |name: &str| std::env::var_os(name).map(|value| (OsString::from(name), value));
     WANTED.into_iter().filter_map(value).collect()
-}
-
-/// The demo's sample app, and the question whether it is well.
-fn demo_app(ask: bool, port_file: &std::path::Path) -> Outcome {
-    if ask {
-        return if demo::ask_app(port_file) { Outcome::Done } else { Outcome::No };
-    }
-    demo::serve_app(port_file)
 }

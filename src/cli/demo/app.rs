@@ -1,34 +1,35 @@
 //! The sample app: answers with the version in its folder. `/health` says no in a release that has a file `broken`.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use rollback_deploy_core::model::Outcome;
-
-/// Serves the folder it was started in, on a port of its own that it writes to a file.
-pub(in crate::cli) fn serve(port_file: &Path) -> Outcome {
-    match listen(port_file) {
-        Ok(()) => Outcome::Done,
-        Err(_) => Outcome::Failed,
-    }
+/// The app itself: `PORT_FILE`, or, to ask it whether it is well, `--ask PORT_FILE`. It has a life of its own: a signal
+/// ends it, as it ends any app.
+#[must_use]
+pub fn main(arguments: &[OsString]) -> ExitCode {
+    let well = match arguments {
+        // Serves the folder it was started in, on a port of its own that it writes to the file.
+        [port_file] => listen(Path::new(port_file)).is_ok(),
+        [ask, port_file] if ask == "--ask" => ask_it(Path::new(port_file)).is_ok_and(|status| status.contains(" 200 ")),
+        _ => false,
+    };
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Asks the app whether it is well.
-pub(in crate::cli) fn ask(port_file: &Path) -> bool {
-    let asked = || -> io::Result<String> {
-        let port = fs::read_to_string(port_file)?.trim().parse::<u16>().map_err(io::Error::other)?;
-        let mut connection = TcpStream::connect(("127.0.0.1", port))?;
-        connection.set_read_timeout(Some(Duration::from_secs(2)))?;
-        write!(connection, "GET /health HTTP/1.1\r\nHost: demo\r\n\r\n")?;
-        let mut status = String::new();
-        BufReader::new(connection).read_line(&mut status)?;
-        Ok(status)
-    };
-    asked().is_ok_and(|status| status.contains(" 200 "))
+fn ask_it(port_file: &Path) -> io::Result<String> {
+    let port = fs::read_to_string(port_file)?.trim().parse::<u16>().map_err(io::Error::other)?;
+    let mut connection = TcpStream::connect(("127.0.0.1", port))?;
+    connection.set_read_timeout(Some(Duration::from_secs(2)))?;
+    write!(connection, "GET /health HTTP/1.1\r\nHost: demo\r\n\r\n")?;
+    let mut status = String::new();
+    BufReader::new(connection).read_line(&mut status)?;
+    Ok(status)
 }
 
 fn listen(port_file: &Path) -> io::Result<()> {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rollback_deploy_core::model::{Failure, Outcome};
 
-pub(super) use app::{ask as ask_app, serve as serve_app};
+pub use app::main as app_main;
 
 use crate::engine::perform::Stop;
 use sample::Sample;

@@ -95,12 +95,15 @@ impl Sample {
     fn run_script(&self) -> String {
         let (program, port, pid) = (self.program.display(), self.port_file().display().to_string(), self.pid_file());
         let pid = pid.display();
+        // A process without a program is gone, also when nobody asked how it ended: where nothing reaps orphans, it
+        // would be waited for in vain by its number.
         format!(
-            "case $1 in\n\
+            "p=$(cat '{pid}' 2>/dev/null)\n\
+             case $1 in\n\
              start) rm -f '{port}'; setsid '{program}' demo-app '{port}' >/dev/null 2>&1 </dev/null & echo $! >'{pid}' ;;\n\
-             stop) [ -s '{pid}' ] || exit 0; p=$(cat '{pid}'); kill \"$p\" 2>/dev/null\n\
-             while kill -0 \"$p\" 2>/dev/null; do sleep 0.02; done; rm -f '{pid}' '{port}' ;;\n\
-             status) [ -s '{port}' ] && kill -0 \"$(cat '{pid}')\" ;;\n\
+             stop) [ -n \"$p\" ] || exit 0; kill \"$p\" 2>/dev/null\n\
+             while [ -e \"/proc/$p/exe\" ]; do sleep 0.02; done; rm -f '{pid}' '{port}' ;;\n\
+             status) [ -s '{port}' ] && [ -e \"/proc/$p/exe\" ] ;;\n\
              esac\n"
         )
     }
