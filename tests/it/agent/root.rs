@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use rollback_deploy_core::model::{
-    AbsPath, Allow, AppName, Check, CheckFrom, Digest, Ending, Entry, EntryKind, EnvironmentName, Manifest, OnExpiry,
-    Operation, Proof, Question, RelPath, ReleaseId, ReleaseInfo, ReleaseRow, SchemaVerdict, Seconds, Service, Settings,
-    Source, Status, TxnId,
+    AbsPath, Allow, AppName, Check, CheckFrom, Digest, Ending, Entry, EntryKind, EnvironmentName, Failure, Manifest,
+    OnExpiry, Operation, Proof, Question, RelPath, ReleaseId, ReleaseInfo, ReleaseRow, SchemaVerdict, Seconds, Service,
+    Settings, Source, Status, TxnId,
 };
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Act, Answer, Intent, Query, Report, Request, Staged, Staging};
@@ -154,6 +154,15 @@ impl Root {
         let log = fs::File::options().create(true).append(true).open(self.base().join("agent.log")).unwrap();
         command.stderr(log);
         Agent::start(command)
+    }
+
+    /// The keeper of a migration, to its end; nothing when it was killed.
+    pub(crate) fn keeper_by(&self, mut command: Command, txn: &TxnId) -> Option<Answer> {
+        let status = command.arg("keeper").arg(self.path()).arg(txn.as_str()).stderr(Stdio::null()).status().unwrap();
+        status.code().map(|code| match code {
+            0 => Answer::Done(Box::new(Report::Migrated { schema: SchemaVerdict::ExpandOnly, ran: true })),
+            _ => Answer::Failed(Failure::failed("it said so by its exit code")),
+        })
     }
 
     /// One request on a connection of its own.

@@ -42,6 +42,8 @@ pub(crate) struct Plain {
     pub(crate) main: BTreeMap<String, Vec<usize>>,
     /// Changing calls of other threads: there may be none.
     pub(crate) others: Vec<String>,
+    /// How many threads were seen.
+    pub(crate) threads: usize,
 }
 
 /// A fault at one call of the main thread.
@@ -93,8 +95,8 @@ fn changes(line: &str, below: &str) -> bool {
     CHANGING.contains(&name) && line.contains(below) && (name != "openat" || line.contains("O_CREAT"))
 }
 
-/// Reads what a plain trace wrote.
-pub(crate) fn read(root: &Root, prefix: &Path) -> Plain {
+/// Reads what a plain trace of this face wrote.
+pub(crate) fn read(root: &Root, prefix: &Path, face: &str) -> Plain {
     let name = format!("{}.", prefix.file_name().unwrap().to_str().unwrap());
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     for entry in fs::read_dir(prefix.parent().unwrap()).unwrap().flatten() {
@@ -104,8 +106,9 @@ pub(crate) fn read(root: &Root, prefix: &Path) -> Plain {
         }
     }
     let below = root.path().to_str().unwrap().to_owned();
-    let starts = |text: &String| text.lines().any(|line| line.starts_with("execve(") && line.contains("\"agent\""));
-    let main = files.iter().find(|(_, text)| starts(text)).map(|(tid, _)| tid.clone()).expect("the agent was traced");
+    let face = format!("\"{face}\"");
+    let starts = |text: &String| text.lines().any(|line| line.starts_with("execve(") && line.contains(&face));
+    let main = files.iter().find(|(_, text)| starts(text)).map(|(tid, _)| tid.clone()).expect("it was traced");
     let mut plain = Plain::default();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for line in files[&main].lines() {
@@ -129,6 +132,6 @@ pub(crate) fn read(root: &Root, prefix: &Path) -> Plain {
             }
         }
     }
-    assert!(threads.len() > 2, "the threads of the wire are seen: {threads:?}");
+    plain.threads = threads.len();
     plain
 }

@@ -152,4 +152,5 @@ pub(super) fn run() {
     host.play("deploy", "crontab");
     host.play("root", "remove");
     println!("test hands_on_a_real_host ... ok");
+    println!("\ntest result: ok. 1 passed; 0 failed; 0 ignored");
 }
