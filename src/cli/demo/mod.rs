@@ -36,31 +36,36 @@ pub(super) async fn run(stop: &Stop) -> Result<Outcome, Vec<Failure>> {
     let front = front::start(sample.port_file()).await.map_err(|failure| vec![failure])?;
     let traffic = Traffic::start(front.port(), RATE);
     let steps = Steps::new(&sample, &traffic, stop);
-    let played = play(&steps).await;
+    let played = play(&steps, stop).await;
     let report = traffic.stop().await;
     front.stop();
     sample.stop_everything().await;
+    if let Some(signal) = stop.signal() {
+        say("Stopped. Nothing is left behind: no process, no file.");
+        return Ok(Outcome::Cancelled { signal });
+    }
     let rows = played.map_err(|failure| vec![failure])?;
     table(&rows, report.asked, report.failed);
     let right = rows.iter().all(|row| row.right) && report.failed == 0;
-    Ok(if stop.signal().is_some() {
-        Outcome::Cancelled { signal: stop.signal().unwrap_or(15) }
-    } else if right {
-        Outcome::Done
-    } else {
-        Outcome::Failed
-    })
+    Ok(if right { Outcome::Done } else { Outcome::Failed })
 }
 
 /// What happens, in order; a cancelled demo ends early.
-async fn play(steps: &Steps<'_>) -> Result<Vec<Row>, Failure> {
-    let mut rows = vec![
-        steps.deploy("v1.0.0", "first deploy").await?,
-        steps.deploy("v1.1.0", "next deploy").await?,
-        steps.bad("v1.2.0", "v1.1.0").await?,
-    ];
-    rows.push(steps.rollback("v1.0.0").await?);
-    rows.push(steps.killed_runner("v1.1.0", "v1.0.0").await?);
+async fn play(steps: &Steps<'_>, stop: &Stop) -> Result<Vec<Row>, Failure> {
+    let mut rows = Vec::new();
+    for number in 0.. {
+        if stop.signal().is_some() {
+            break;
+        }
+        rows.push(match number {
+            0 => steps.deploy("v1.0.0", "first deploy").await?,
+            1 => steps.deploy("v1.1.0", "next deploy").await?,
+            2 => steps.bad("v1.2.0", "v1.1.0").await?,
+            3 => steps.rollback("v1.0.0").await?,
+            4 => steps.killed_runner("v1.1.0", "v1.0.0").await?,
+            _ => break,
+        });
+    }
     Ok(rows)
 }
 

@@ -47,6 +47,11 @@ impl Sample {
         Ok(sample)
     }
 
+    /// Where all of it lies.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The folder that plays the host.
     pub(super) fn root(&self) -> PathBuf {
         self.folder.path().join("host")

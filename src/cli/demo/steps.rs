@@ -84,6 +84,8 @@ impl<'a> Steps<'a> {
         let mut runner = Command::new(self.sample.program())
             .args(["--quiet", "--file", DEPLOY_FILE, "deploy", version])
             .current_dir(self.sample.repository())
+            // It cannot tidy up after itself when it is killed.
+            .env("TMPDIR", self.sample.folder())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
