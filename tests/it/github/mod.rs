@@ -10,6 +10,7 @@ mod hostile;
 mod image;
 mod inputs;
 mod scene;
+mod several;
 mod signals;
 mod versions;
 mod workflows;
