@@ -1,5 +1,6 @@
 //! The verbs, as the action calls them: environment and links from inputs and deploy file, then the verb itself.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,9 +12,9 @@ use rollback_deploy_core::plan::Fact;
 use rollback_deploy_core::plan::version::{RefType, RunEvent, refuse_event};
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Act, Answer, Logs, Query, Report, SetupMode};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
-use super::context::{Context, GitRef};
+use super::context::{Context, GitRef, Network, Visibility};
 use super::mine::Mine;
 use super::{Deed, backup, config};
 use crate::engine::perform::Stop;
@@ -111,20 +112,15 @@ async fn ready(wish: &Wish, github: &Context, stage: &Stage) -> Result<Ready, Ve
     }
     learn_key(wish, stage);
     let api = Api::new(wish, github).map_err(one)?;
-    let (mut environment, config) = config::environment(wish, github, &api.client, api.repository.as_ref()).await?;
+    let stop = Stop::on(stage.stop.clone());
+    let reading = config::environment(wish, github, &api.client, api.repository.as_ref());
+    let (mut environment, config) = stop.or_cancelled(reading).await.map_err(one)??;
     environment.settings.repository.clone_from(&github.repository);
     let links = links(wish, &environment).await.map_err(one)?;
     let mut allow: Vec<Allow> = environment.allow.iter().chain(&wish.allow).copied().collect();
     allow.sort_unstable();
     allow.dedup();
-    let world = World {
-        environment,
-        links,
-        by: wish.by.clone(),
-        allow,
-        events: stage.events.clone(),
-        stop: Stop::on(stage.stop.clone()),
-    };
+    let world = World { environment, links, by: wish.by.clone(), allow, events: stage.events.clone(), stop };
     Ok(Ready { world, config, api, event })
 }
 
@@ -207,7 +203,8 @@ async fn perform(wish: &Wish, github: &Context, stage: &Stage) -> Result<Ended, 
         Verb::Deploy | Verb::Plan => {
             let sources = sources(&ready, github);
             let environment = &world.environment;
-            let fetched = sources.fetch(&environment.source, &environment.tag_prefix, wish.version.as_deref()).await;
+            let fetching = sources.fetch(&environment.source, &environment.tag_prefix, wish.version.as_deref());
+            let fetched = world.stop.or_cancelled(fetching).await.and_then(|fetched| fetched);
             let tree = Arc::new(fetched.map_err(|failure| vec![failure])?);
             if wish.verb == Verb::Plan {
                 verb::plan::plan(world, tree).await.outcome
@@ -228,6 +225,7 @@ async fn perform(wish: &Wish, github: &Context, stage: &Stage) -> Result<Ended, 
         Verb::History => look(world, Query::History { limit: 50 }).await,
         Verb::Health => look(world, Query::Health).await,
         Verb::Logs => {
+            not_for_everybody(github).map_err(|failure| vec![failure])?;
             look(world, Query::Logs(Logs { sources: Vec::<LogSource>::new(), lines: 200, follow: false })).await
         }
         Verb::Prune => verb::settle::settle(world, Decision::Prune).await.outcome,
@@ -254,14 +252,39 @@ async fn look(world: &World, query: Query) -> Outcome {
     verb::look::look(world, word, &query).await.outcome
 }
 
+/// The log of a public repository's run is public: what services write is not.
+fn not_for_everybody(github: &Context) -> Result<(), Failure> {
+    if github.visibility == Visibility::Closed {
+        return Ok(());
+    }
+    let what =
+        "the repository is public (or it is not known whether it is), so everybody could read the hosts' logs here";
+    Err(Failure::refused(what)
+        .at(Place::Input("action".into()))
+        .hint("Read them from your machine: `rollback-deploy logs`."))
+}
+
 fn sources(ready: &Ready, github: &Context) -> Sources {
     Sources {
         workspace: github.workspace.clone().unwrap_or_else(|| ".".into()),
-        git_environment: Vec::new(),
+        git_environment: git_environment(&github.network),
         github: ready.api.repository.clone().map(|repository| (ready.api.client.clone(), repository)),
         git: None,
         event: ready.event.clone(),
     }
+}
+
+/// How git reaches the network, as our own requests do; nothing else of the runner's environment.
+fn git_environment(network: &Network) -> Vec<(OsString, OsString)> {
+    let secret = |secret: &Option<SecretString>| secret.as_ref().map(|secret| secret.expose_secret().into());
+    let ca = network.ca_file.as_ref().map(OsString::from);
+    let known = [
+        ("https_proxy", secret(&network.https_proxy)),
+        ("http_proxy", secret(&network.http_proxy)),
+        ("no_proxy", network.no_proxy.as_ref().map(OsString::from)),
+        ("SSL_CERT_FILE", ca),
+    ];
+    known.into_iter().filter_map(|(name, value)| Some((name.into(), value?))).collect()
 }
 
 /// The post step: finishes or undoes what a cancelled main step left open, and touches nobody else's change.

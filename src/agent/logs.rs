@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rollback_deploy_core::model::{Failure, LogSource, Service, Settings, UnitName};
+use rollback_deploy_core::model::{Failure, LogSource, Question, Service, Settings, UnitName};
 use rollback_deploy_core::wire::act::Logs;
 
 use super::privileged::Privileged;
@@ -60,7 +60,20 @@ fn sources(wanted: &Logs, settings: &Settings) -> Vec<LogSource> {
         Service::Systemd { unit, .. } => Some(LogSource::Unit(unit.clone())),
         Service::Commands { .. } => None,
     });
-    units.chain([LogSource::File(format!("{}/deploy.log", settings.root))]).collect()
+    let mut all: Vec<LogSource> = units.collect();
+    // What is searched for error lines is where the app writes.
+    all.extend(settings.checks.iter().filter_map(|check| match &check.question {
+        Question::Errors { log, .. } => Some(log.clone()),
+        _ => None,
+    }));
+    all.push(LogSource::File(format!("{}/deploy.log", settings.root)));
+    let mut seen = Vec::new();
+    all.retain(|source| {
+        let new = !seen.contains(source);
+        seen.push(source.clone());
+        new
+    });
+    all
 }
 
 enum Open {

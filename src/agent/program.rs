@@ -29,7 +29,8 @@ pub fn keep(cx: Cx<'_>) -> Result<(), Failure> {
     }
     let making = cx.state.path(&format!("agent/.making.{}", std::process::id()));
     let copied = (|| -> io::Result<()> {
-        let mut from = File::open(&cx.session.program)?;
+        // What runs, not what lies at its path: another build may have tidied that away meanwhile.
+        let mut from = File::open("/proc/self/exe").or_else(|_| File::open(&cx.session.program))?;
         let mut to = File::options().write(true).create_new(true).mode(0o700).open(&making)?;
         io::copy(&mut from, &mut to)?;
         to.sync_all()?;

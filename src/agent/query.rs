@@ -58,13 +58,23 @@ fn history(cx: Cx<'_>, limit: u32) -> Result<Report, Failure> {
     Ok(Report::History(text.lines().rev().take(most).map(str::to_owned).collect()))
 }
 
-/// The logs of what is confirmed; line by line, each with the name of its source.
+/// The logs of what is confirmed, or else of what was tried last; line by line, each with the name of its source.
 fn logs_of(cx: Cx<'_>, wanted: &Logs) -> Result<(), Failure> {
-    let story = live_story(cx)?;
+    let story = match live_story(cx) {
+        Ok(story) => story,
+        Err(nothing) => store::story(cx.state, &last_tried(cx).ok_or(nothing)?)?,
+    };
     let folder = store::folder(cx.state, &story.id);
     let privileged = Privileged::new(&story.settings);
     let mut tell = |source: &str, line: &str| cx.tell.said(Foreign::new(format!("{source}: {line}")));
     logs::logs(wanted, &story.settings, &folder, &privileged, &mut tell, &|| cx.tell.cancelled())
+}
+
+/// The release of the newest change that is open or was undone: after a bad first deploy its logs are what is wanted.
+fn last_tried(cx: Cx<'_>) -> Option<ReleaseId> {
+    let tried = [names::PENDING, names::ABORTING, names::FAILED, names::ABORTED];
+    let tried = tried.into_iter().filter_map(|name| store::txn(cx.state, name).ok().flatten());
+    tried.max_by_key(|txn| txn.seq).map(|txn| txn.release)
 }
 
 fn live_story(cx: Cx<'_>) -> Result<Story, Failure> {

@@ -90,7 +90,9 @@ fn hand_over(cx: Cx<'_>, txn: &Txn, kind: WatchdogKind) {
         return;
     }
     let program = program::path(cx.state, &txn.agent);
-    if program.is_file() {
+    // A damaged one at that very place would start itself for ever.
+    let is_us = program == cx.session.program;
+    if program.is_file() && !is_us {
         let error = Command::new(&program).args(["watchdog", cx.state.root().as_str(), "--kind", kind.word()]).exec();
         tracing::error!(%error, program = %program.display(), "the program of the open change does not start; this one goes on");
     }

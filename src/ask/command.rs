@@ -247,7 +247,7 @@ fn start(spec: &Spec<'_>) -> io::Result<(Child, Source, Option<File>)> {
             (Source::Pipe(Some(read.into())), write)
         }
         Output::Outlived => {
-            let file = tempfile::tempfile()?;
+            let file = lasting()?;
             let write = OwnedFd::from(file.try_clone()?);
             (Source::File(file), write)
         }
@@ -255,13 +255,13 @@ fn start(spec: &Spec<'_>) -> io::Result<(Child, Source, Option<File>)> {
     let input = match spec.input {
         None => Stdio::null(),
         Some(bytes) => {
-            let mut file = tempfile::tempfile()?;
+            let mut file = in_memory()?;
             file.write_all(bytes)?;
             file.rewind()?;
             Stdio::from(file)
         }
     };
-    let errors = if spec.output == Output::Apart { Some(tempfile::tempfile()?) } else { None };
+    let errors = if spec.output == Output::Apart { Some(in_memory()?) } else { None };
     let error_stream = match &errors {
         Some(file) => OwnedFd::from(file.try_clone()?),
         None => out.try_clone()?,
@@ -280,6 +280,23 @@ fn start(spec: &Spec<'_>) -> io::Result<(Child, Source, Option<File>)> {
         .process_group(0)
         .spawn()?;
     Ok((child, source, errors))
+}
+
+/// A file for what programs of ours say: it needs neither block nor inode, so a full disk is no hindrance.
+fn in_memory() -> io::Result<File> {
+    Ok(rustix::fs::memfd_create("rollback-deploy", rustix::fs::MemfdFlags::CLOEXEC)?.into())
+}
+
+/// A file that an app may hold as its output for as long as it runs: on a disk while there is room, not in memory.
+fn lasting() -> io::Result<File> {
+    let on_disk = || -> io::Result<File> {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(&[0; 4096])?;
+        file.set_len(0)?;
+        file.rewind()?;
+        Ok(file)
+    };
+    on_disk().or_else(|_no_room| in_memory())
 }
 
 /// Whether the main process has ended. It is not reaped yet, so its group keeps its number.

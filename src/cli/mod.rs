@@ -197,7 +197,8 @@ async fn release(
         None => world.environment.source.clone(),
     };
     let prefix = world.environment.tag_prefix.clone();
-    let tree = sources.fetch(&choice, &prefix, version).await.map_err(|failure| vec![failure])?;
+    let fetched = stop.or_cancelled(sources.fetch(&choice, &prefix, version)).await.and_then(|fetched| fetched);
+    let tree = fetched.map_err(|failure| vec![failure])?;
     if !by_file && here {
         adopt_file_of(&mut world, &tree, common)?;
     }

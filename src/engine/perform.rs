@@ -48,6 +48,21 @@ impl Stop {
         &self.token
     }
 
+    /// Does what changes no host, and lets go of it at the first signal.
+    ///
+    /// # Errors
+    /// There was a signal.
+    pub async fn or_cancelled<T>(&self, work: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            () = self.token.cancelled() => {
+                let signal = self.signal.load(Ordering::SeqCst);
+                Err(Failure::new(Kind::Cancelled { signal }, "cancelled before anything was changed"))
+            }
+            done = work => Ok(done),
+        }
+    }
+
     /// The signal, once there was one.
     #[must_use]
     pub fn signal(&self) -> Option<u8> {

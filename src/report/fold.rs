@@ -12,6 +12,11 @@ use rollback_deploy_core::wire::{Act, Answer, Report, Staged};
 use super::words::{self, Saying};
 use crate::engine::events::Reader;
 
+/// More checks than any release has, and more bytes than any of their subjects: what a host says beyond that is not
+/// kept, so that one that never ends cannot fill our memory.
+const MOST_CHECKS: usize = 500;
+const LONGEST_SUBJECT: usize = 4096;
+
 /// What a run was, as far as it was told.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Run {
@@ -196,10 +201,12 @@ impl TargetRun {
         let key = |other: &Checked| {
             other.during == during && other.result.word == result.word && other.result.subject == result.subject
         };
+        let room = self.checks.len() < MOST_CHECKS && result.subject.len() <= LONGEST_SUBJECT;
         let new = Checked { during, result: result.clone() };
         match self.checks.iter_mut().find(|other| key(other)) {
             Some(old) => *old = new,
-            None => self.checks.push(new),
+            None if room => self.checks.push(new),
+            None => {}
         }
     }
 

@@ -56,7 +56,10 @@ impl KnownHosts {
         if line.chars().any(|c| c.is_control() && c != '\t') {
             return Err("has a control character".into());
         }
-        if let Some(pin) = line.split_whitespace().find_map(|word| word.strip_prefix("SHA256:")) {
+        // A comment of a key line is no pin: that one would hold for every host.
+        let holds_key = line.starts_with('@') || line.split_whitespace().any(|word| word.starts_with("AAAA"));
+        let pin = line.split_whitespace().find_map(|word| word.strip_prefix("SHA256:"));
+        if let Some(pin) = pin.filter(|_| !holds_key) {
             let pin = pin.trim_end_matches('=');
             return match STANDARD_NO_PAD.decode(pin) {
                 Ok(raw) if raw.len() == 32 => {
@@ -190,6 +193,12 @@ mod tests {
         }
         assert!(only.expected("other", 22).is_empty());
         assert_eq!(all.expected("other", 22), [name, PIN.to_owned()]);
+    }
+
+    #[test]
+    fn the_comment_of_a_key_is_no_fingerprint_for_every_host() {
+        let known = known(&[&format!("web {KEY} {PIN}"), &format!("@revoked old {KEY} {PIN}")]).unwrap();
+        assert_eq!(known.pins(), Vec::<String>::new());
     }
 
     #[test]

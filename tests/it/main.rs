@@ -1,6 +1,6 @@
 //! Tests of the whole program in a world: hosts with systemd and sshd, a GitHub, a runner.
 //!
-//! [`agent`] and [`demo`] need none: the real program on a temporary root. What needs a world is `#[ignore = "world: hosts"]` below
+//! [`agent`], [`cancelled`] and [`demo`] need none: the real program on a temporary root. What needs a world is `#[ignore = "world: hosts"]` below
 //! [`hosts`], `#[ignore = "world: github"]` below [`github`] or `#[ignore = "world: faults"]` below [`faults`] (strace,
 //! root for mounts, and an hour), and is run by `./test`. A fixture panics when its world is absent: what cannot run is a failure.
 
@@ -18,6 +18,7 @@
 )]
 
 mod agent;
+mod cancelled;
 mod demo;
 mod faults;
 mod github;

@@ -16,26 +16,7 @@ pub const PATH: &str = ".github/rollback-deploy.yml";
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeployFile {
     app: AppName,
-    environments: Vec<(Environment, Locale)>,
-}
-
-/// How an environment's notices and reports are shown.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Locale {
-    /// The name of a time zone; absent: UTC.
-    pub timezone: Option<String>,
-    /// The language.
-    pub language: Language,
-}
-
-/// The language of notices and reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Language {
-    /// English.
-    #[default]
-    English,
-    /// 日本語.
-    Japanese,
+    environments: Vec<Environment>,
 }
 
 /// Reads a deploy file. `path` is what the mistakes name, from the repository's root.
@@ -68,8 +49,7 @@ fn resolve(tree: &Tree, decoded: Decoded<written::File>, mistakes: &mut Vec<Mist
     let mut meant = Vec::new();
     if let Some(environments) = &environments {
         for (name, environment) in &environments.0 {
-            let locale = locale(&environment.value);
-            meant.extend(resolver.environment(app.as_ref(), name, &environment.value).map(|env| (env, locale)));
+            meant.extend(resolver.environment(app.as_ref(), name, &environment.value));
         }
     }
     mistakes.append(&mut resolver.mistakes);
@@ -83,16 +63,6 @@ fn resolve(tree: &Tree, decoded: Decoded<written::File>, mistakes: &mut Vec<Mist
     Some(DeployFile { app: app?, environments: meant })
 }
 
-fn locale(environment: &written::Environment) -> Locale {
-    Locale {
-        timezone: environment.timezone.as_ref().map(|zone| zone.value.clone()),
-        language: match environment.language {
-            Some(written::Language::Ja) => Language::Japanese,
-            Some(written::Language::En) | None => Language::English,
-        },
-    }
-}
-
 impl DeployFile {
     /// The app.
     #[must_use]
@@ -102,7 +72,7 @@ impl DeployFile {
 
     /// The names of its environments, in the order of the file.
     pub fn names(&self) -> impl Iterator<Item = &EnvironmentName> {
-        self.environments.iter().map(|(environment, _)| &environment.name)
+        self.environments.iter().map(|environment| &environment.name)
     }
 
     /// One environment. Without a name the only one is meant.
@@ -110,18 +80,10 @@ impl DeployFile {
     /// # Errors
     /// There is no such environment, or several and none was named.
     pub fn environment(&self, name: Option<&EnvironmentName>) -> Result<Environment, Vec<Failure>> {
-        self.find(name).map(|(environment, _)| environment.clone())
+        self.find(name).cloned()
     }
 
-    /// How that environment's notices and reports are shown.
-    ///
-    /// # Errors
-    /// As [`Self::environment`].
-    pub fn locale(&self, name: Option<&EnvironmentName>) -> Result<Locale, Vec<Failure>> {
-        self.find(name).map(|(_, locale)| locale.clone())
-    }
-
-    fn find(&self, name: Option<&EnvironmentName>) -> Result<&(Environment, Locale), Vec<Failure>> {
+    fn find(&self, name: Option<&EnvironmentName>) -> Result<&Environment, Vec<Failure>> {
         let names = || self.names().map(EnvironmentName::as_str);
         let known = || format!("The deploy file has: {}.", names().collect::<Vec<_>>().join(", "));
         let wrong = |what: String, hint: String| {
@@ -130,7 +92,7 @@ impl DeployFile {
         match (name, self.environments.as_slice()) {
             (None, [only]) => Ok(only),
             (None, _) => Err(wrong("the deploy file has several environments: say which".to_owned(), known())),
-            (Some(name), all) => all.iter().find(|(environment, _)| environment.name == *name).ok_or_else(|| {
+            (Some(name), all) => all.iter().find(|environment| environment.name == *name).ok_or_else(|| {
                 let hint = match vocabulary::nearest(name.as_str(), names()) {
                     Some(near) => format!("Did you mean `{near}`?"),
                     None => known(),

@@ -28,6 +28,6 @@ mod written;
 
 pub use address::{AddressError, parse_hosts};
 pub use inputs::Simple;
-pub use load::{DeployFile, Language, Locale, PATH, load};
+pub use load::{DeployFile, PATH, load};
 pub use resolved::{Address, Environment, Host, Setup, SourceChoice};
 pub use vocabulary::nearest;

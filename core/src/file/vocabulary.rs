@@ -55,6 +55,8 @@ const NOT_BUILT: &[(&str, &[&str], &str)] = &[
             "runbooks",
             "recovery",
             "encrypt",
+            "timezone",
+            "language",
         ],
         LEAVE_OUT,
     ),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rollback_deploy_core::file::reference::reference_page;
 use rollback_deploy_core::file::schema::schema_text;
-use rollback_deploy_core::file::{Language, Setup, SourceChoice, load};
+use rollback_deploy_core::file::{Setup, SourceChoice, load};
 use rollback_deploy_core::model::{
     Allow, Amount, CheckFrom, EnvironmentName, Failure, Place, Question, SchemaVerdict, Seconds, Service, SharedPath,
     WatchdogKind,
@@ -159,8 +159,6 @@ fn the_diary_is_read() {
     assert!(matches!(&settings.shared[1], SharedPath::Folder { path, seed: false } if path.as_str() == "logs"));
     let words: Vec<_> = settings.checks.iter().map(|check| (check.question.word(), check.within.0)).collect();
     assert_eq!(words, [("http", 60), ("environment", 0), ("disk", 0), ("nginx", 0)]);
-    let locale = file.locale(None).unwrap();
-    assert_eq!((locale.timezone.as_deref(), locale.language), (Some("Asia/Tokyo"), Language::Japanese));
 }
 
 #[test]
@@ -231,7 +229,7 @@ fn spelling_mistakes_are_told_all_at_once() {
     deploy.yml:10:5: `timeout` is not a setting here
         Did you mean `build-timeout`?
     deploy.yml:11:5: `zebra` is not a setting here
-        Known here: hosts, jump-host, known-hosts, root, link, strategy, keep, shared, assets, build, build-timeout, migrate, services, health, environment-file, window, hard-limit, activate-timeout, allow, source, tag-prefix, wait, hold, watchdog, setup, timezone, language.
+        Known here: hosts, jump-host, known-hosts, root, link, strategy, keep, shared, assets, build, build-timeout, migrate, services, health, environment-file, window, hard-limit, activate-timeout, allow, source, tag-prefix, wait, hold, watchdog, setup.
     deploy.yml:14:14: `how`: `restrat` is not known
         Did you mean `restart`?
     deploy.yml:16:9: `htpp` is not known
@@ -250,11 +248,9 @@ fn spelling_mistakes_are_told_all_at_once() {
         Did you mean `unproven`?
     deploy.yml:22:23: `allow`: `one_way` is not known
         Did you mean `one-way`?
-    deploy.yml:23:15: `language`: `jp` is not known
-        Did you mean `ja`?
-    deploy.yml:24:13: `source`: `archve` is not known
+    deploy.yml:23:13: `source`: `archve` is not known
         Did you mean `archive`?
-    deploy.yml:27:15: `seed`: `always` is not known
+    deploy.yml:26:15: `seed`: `always` is not known
         Known here: once.
     "#);
 }
@@ -301,24 +297,22 @@ fn wrong_values_are_told_all_at_once() {
     deploy.yml:34:13: `window`: wants at least 10s
     deploy.yml:35:11: `wait`: wants a time such as 60s, 5m or 2h
     deploy.yml:36:17: a tag prefix must not end with a digit: it could not be told from the number
-    deploy.yml:37:15: `Tokyo` is no time zone
-        Write area and city, such as Asia/Tokyo, or UTC.
-    deploy.yml:38:20: this is not a git URL or directory
+    deploy.yml:37:20: this is not a git URL or directory
         Give git its credentials by its own means, for instance a credential helper.
-    deploy.yml:41:11: `keep` wants a number from 1 to 1000
+    deploy.yml:40:11: `keep` wants a number from 1 to 1000
         Without a kept release nothing can be taken back.
-    deploy.yml:43:9: `build`: wants text, not a map
+    deploy.yml:42:9: `build`: wants text, not a map
         A colon and a space make a map: put the whole text in quotes.
-    deploy.yml:44:9: `build`: wants text, not a list
-    deploy.yml:45:9: `build`: this text is empty
-    deploy.yml:46:12: `hosts`: wants a map, not a list
+    deploy.yml:43:9: `build`: wants text, not a list
+    deploy.yml:44:9: `build`: this text is empty
+    deploy.yml:45:12: `hosts`: wants a map, not a list
         In each line a name, a colon and its value; hosts: `web-1: deploy@192.0.2.10`.
-    deploy.yml:47:12: `allow`: wants a list, not `one-way`
+    deploy.yml:46:12: `allow`: wants a list, not `one-way`
         One item in a line, each after `- `: `- one-way`.
-    deploy.yml:48:16: `jump-host`: the port `x` is not valid: a number from 1 to 65535
-    deploy.yml:49:13: `health`: wants a list, not a map
+    deploy.yml:47:16: `jump-host`: the port `x` is not valid: a number from 1 to 65535
+    deploy.yml:48:13: `health`: wants a list, not a map
         One item in a line, each after `- `.
-    deploy.yml:50:5: `st rategy` is not a setting here
+    deploy.yml:49:5: `st rategy` is not a setting here
         Did you mean `strategy`?
     "#);
 }
@@ -402,23 +396,25 @@ fn what_is_not_built_is_named() {
         It belongs to a later version of rollback-deploy.
     deploy.yml:13:5: `traffic` is not built yet: leave it out
         It belongs to a later version of rollback-deploy.
-    deploy.yml:14:5: `maintenance` is not built yet: leave it out
+    deploy.yml:14:5: `language` is not built yet: leave it out
         It belongs to a later version of rollback-deploy.
-    deploy.yml:16:9: `database` is not built yet: leave it out
+    deploy.yml:15:5: `maintenance` is not built yet: leave it out
+        It belongs to a later version of rollback-deploy.
+    deploy.yml:17:9: `database` is not built yet: leave it out
         Use `command` or `http` instead.
-    deploy.yml:17:43: `method` is not built yet: leave it out
+    deploy.yml:18:43: `method` is not built yet: leave it out
         It belongs to a later version of rollback-deploy.
-    deploy.yml:18:13: `allow: moved-tag` is not built yet: leave it out
+    deploy.yml:19:13: `allow: moved-tag` is not built yet: leave it out
         It belongs to a later version of rollback-deploy.
-    deploy.yml:19:15: `source: image` is not built yet: leave it out
+    deploy.yml:20:15: `source: image` is not built yet: leave it out
         Use the archive of the tag, `folder` or `git`.
-    deploy.yml:22:17: `strategy: blue-green` is not built yet: leave it out
+    deploy.yml:23:17: `strategy: blue-green` is not built yet: leave it out
         Use `strategy: symlink`, or leave `strategy` out.
-    deploy.yml:23:16: `migrate: alembic` is not built yet: leave it out
+    deploy.yml:24:16: `migrate: alembic` is not built yet: leave it out
         Write the command: `migrate: { run: "…", verdict: expand-only }`.
-    deploy.yml:25:5: `kubernetes` is not built yet: leave it out
+    deploy.yml:26:5: `kubernetes` is not built yet: leave it out
         Environments are hosts for now; use the strategy symlink on them.
-    deploy.yml:27:5: `swarm` is not built yet: leave it out
+    deploy.yml:28:5: `swarm` is not built yet: leave it out
         Environments are hosts for now; use the strategy symlink on them.
     "#);
 }

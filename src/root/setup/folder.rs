@@ -2,7 +2,6 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 use rollback_deploy_core::model::{AbsPath, Failure, Seconds};
 use rustix::fs::{Mode, OFlags};
@@ -100,8 +99,10 @@ fn give_if_empty(folder: &OwnedFd, root: &AbsPath, uid: u32, gid: u32) -> Result
     let failed =
         |error: Errno| Failure::failed("the folder cannot be changed").on_host(root).because(error.to_string());
     let stat = rustix::fs::fstat(folder).map_err(failed)?;
-    let empty = std::fs::read_dir(root.as_path()).is_ok_and(|mut entries| entries.next().is_none());
-    if stat.st_uid == 0 && empty && Path::new(root.as_str()).is_dir() {
+    // Asked of the open folder: its name may lead elsewhere by now.
+    let mut entries = rustix::fs::Dir::read_from(folder).map_err(failed)?;
+    let empty = entries.all(|entry| entry.is_ok_and(|entry| matches!(entry.file_name().to_bytes(), b"." | b"..")));
+    if stat.st_uid == 0 && empty {
         give(folder, uid, gid).map_err(failed)?;
         return rustix::fs::fchmod(folder, Mode::from_raw_mode(0o755)).map_err(failed);
     }

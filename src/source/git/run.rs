@@ -31,6 +31,8 @@ impl Run {
         what: &str,
     ) -> Result<String, Failure> {
         let mut command = Command::new("git");
+        // git knows this variable by another name.
+        let ca = self.environment.iter().find(|(name, _)| name == "SSL_CERT_FILE").map(|(_, file)| file);
         command
             // Settings that a hostile repository or a person's habits must not change.
             .args(["-c", "protocol.ext.allow=never", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"])
@@ -38,6 +40,7 @@ impl Run {
             .args(arguments)
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(ca.map(|file| ("GIT_SSL_CAINFO", file)))
             .env("LC_ALL", "C")
             .env("GIT_TERMINAL_PROMPT", "0")
             // Neither git nor ssh may ask on a terminal or in a window, and wait: the program that asks says no.

@@ -151,6 +151,10 @@ impl Root {
     /// A new connection to an agent that is started by something else.
     pub(crate) fn agent_by(&self, mut command: Command) -> Agent {
         command.arg("agent").arg(self.path()).env_remove("SSH_CONNECTION");
+        if self.mounted {
+            // A host's temporary folder is often on the very disk that is full.
+            command.env("TMPDIR", self.path());
+        }
         let log = fs::File::options().create(true).append(true).open(self.base().join("agent.log")).unwrap();
         command.stderr(log);
         Agent::start(command)

@@ -178,6 +178,14 @@ fn a_backup_that_cannot_be_kept_is_a_warning() {
     assert!(warned(&ended, "the repository is public"), "{:?}", ended.console.annotations);
     assert!(ended.summary.contains("the repository is public"), "{}", ended.summary);
 
+    // Neither do the logs of its services leave a host for everybody.
+    let mut public = scene.step("logs", "");
+    public.event["repository"]["private"] = false.into();
+    let ended = public.run(Stage::Main);
+    assert_eq!(ended.code, Some(3), "{}", ended.console.text());
+    assert!(!ended.console.text().contains("listens on"), "{}", ended.console.text());
+    assert!(!ended.summary.contains("listens on"), "{}", ended.summary);
+
     let mut without = scene.step("deploy", SECOND);
     without.context.retain(|name, _| !name.starts_with("ACTIONS_"));
     let ended = without.run(Stage::Main);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::world::github::Trouble;
 use crate::world::runner::{Ended, Go, Runner, Stage};
 
 use super::scene::{FIRST, SECOND, SICK, Scene};
@@ -58,6 +59,22 @@ fn a_run_cancelled_at_any_step_settles_its_host_in_time() {
     }
     // Cancelled releases are free to be tried again.
     scene.deployed(SECOND);
+}
+
+#[test]
+#[ignore = "world: github"]
+fn a_run_that_waits_for_github_ends_at_once_and_has_touched_nothing() {
+    let scene = Scene::new();
+    // Longer than the runner waits for a cancelled step.
+    scene.github.trouble("/tarball", 1, Trouble::RateLimit(60));
+    let mut runner = scene.step("deploy", FIRST);
+    let github = &scene.github;
+    let asked = || github.seen().iter().any(|seen| seen.asked.path.contains("/tarball"));
+    let ended = runner.run_watched(Stage::Main, &mut |_| if asked() { Go::Cancel } else { Go::On });
+    assert_eq!(ended.code, Some(130), "{}", ended.console.text());
+    assert_eq!(ended.outputs["outcome"], "cancelled");
+    assert_eq!(scene.settled(), (None, true));
+    post(&mut runner);
 }
 
 #[test]

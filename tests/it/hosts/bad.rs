@@ -61,6 +61,8 @@ fn a_bad_first_release_leaves_nothing_live() {
     assert_eq!(host.try_exec("test -e /srv/diary/current -o -L /srv/diary/current").code, Some(1));
     assert_ne!(host.try_exec("systemctl is-active webapp").out, "active\n");
     has(&ada.ends(3, &["rollback"]), &["there is nothing to go back to"]);
+    // Nothing was ever confirmed, and just now its logs are wanted.
+    has(&ada.ends(0, &["logs"]), &["webapp.service: ", "status=1/FAILURE"]);
     has(&ada.ends(0, &["deploy", "v1.0.0"]), &["confirmed: v1.0.0"]);
     assert_eq!(host.app_version(&app).as_deref(), Some("v1.0.0"));
 }

@@ -74,10 +74,9 @@ impl Resolver<'_> {
                 let free = it.free.map_or(FREE, |free| free.0);
                 (Question::Memory { free }, within(it.within, defaults::ONCE), None)
             }
-            Written::Errors(it) => (self.errors(check.node, &it)?, within(it.within, defaults::ONCE), None),
-            Written::Environment(it) => {
-                (self.names(check.node, &it, environment_file)?, within(it.within, defaults::ONCE), None)
-            }
+            // Asking again cannot turn a no into a yes: neither has a time.
+            Written::Errors(it) => (self.errors(check.node, &it)?, defaults::ONCE, None),
+            Written::Environment(it) => (self.names(check.node, &it, environment_file)?, defaults::ONCE, None),
             Written::Nginx(it) => (Question::Nginx, within(it.within, defaults::ONCE), None),
         };
         Some(Check { question, within, from: from.unwrap_or(defaults::FROM) })

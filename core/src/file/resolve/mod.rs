@@ -106,7 +106,6 @@ impl<'t> Resolver<'t> {
             |source| self.source(source.node, &source.value),
         );
         let tag_prefix = self.tag_prefix(written.tag_prefix.as_ref());
-        self.timezone(written.timezone.as_ref());
         let (app, root) = (app?.clone(), written.root.as_ref()?.value.clone());
         let settings = Settings {
             app,
@@ -188,22 +187,6 @@ impl<'t> Resolver<'t> {
             self.wrong(prefix.node, "a tag prefix must not end with a digit: it could not be told from the number");
         }
         text.clone()
-    }
-
-    fn timezone(&mut self, zone: Option<&Placed<String>>) {
-        let Some(zone) = zone else { return };
-        let part = |part: &str| {
-            part.starts_with(|c: char| c.is_ascii_alphabetic())
-                && part.chars().all(|c| c.is_ascii_alphanumeric() || "_+-".contains(c))
-        };
-        let valid = zone.value == "UTC" || (zone.value.contains('/') && zone.value.split('/').all(part));
-        if !valid {
-            self.wrong_hint(
-                zone.node,
-                format!("{} is no time zone", quoted(&zone.value)),
-                "Write area and city, such as Asia/Tokyo, or UTC.",
-            );
-        }
     }
 
     fn link(&mut self, written: &written::Environment) -> Option<AbsPath> {

@@ -161,8 +161,6 @@ pub(in crate::file) struct ErrorsCheck {
     pub(in crate::file) patterns: Vec<Placed<String>>,
     /// How many such lines are fine. Default: `0`.
     pub(in crate::file) at_most: Option<u32>,
-    /// Asked again until yes, at most this long. Default: asked once.
-    pub(in crate::file) within: Option<Time>,
 }
 
 /// Does the environment file have all the names that the app needs, each with a value?
@@ -175,8 +173,6 @@ pub(in crate::file) struct EnvironmentCheck {
     /// The file, below the release. Default: the `environment-file`.
     #[schemars(with = "Option<String>")]
     pub(in crate::file) file: Option<RelPath>,
-    /// Asked again until yes, at most this long. Default: asked once.
-    pub(in crate::file) within: Option<Time>,
 }
 
 /// Does `nginx -t` succeed?

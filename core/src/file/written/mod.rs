@@ -133,10 +133,6 @@ pub(super) struct Environment {
     pub(super) watchdog: Option<Watchdog>,
     /// Whether the first deploy may set the host up. Default: `auto`.
     pub(super) setup: Option<Setup>,
-    /// The time zone in which times are shown, such as `Asia/Tokyo`. Default: UTC.
-    pub(super) timezone: Option<Placed<String>>,
-    /// The language of notices and reports. Default: `en`.
-    pub(super) language: Option<Language>,
 }
 
 /// What brings a host back when nobody else is there.
@@ -159,14 +155,4 @@ pub(super) enum Setup {
     Auto,
     /// Only by the verb `setup`.
     Manual,
-}
-
-/// The language of notices and reports.
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Language {
-    /// English.
-    En,
-    /// 日本語.
-    Ja,
 }

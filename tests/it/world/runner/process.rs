@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::console::{Console, Lines};
 
-/// A test tells here when the run is to be disturbed, having seen a line.
+/// A test tells here when the run is to be disturbed, having seen a line; while none comes it is asked with an empty one.
 pub(crate) type Watch<'a> = &'a mut dyn FnMut(&str) -> Go;
 
 /// What happens next.
@@ -23,6 +23,9 @@ pub(crate) enum Go {
     /// The process is killed at once, as with the whole runner.
     Kill,
 }
+
+/// How long a run may be silent before the test is asked again.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How a process ended.
 #[derive(Debug)]
@@ -55,7 +58,11 @@ pub(super) fn run(mut command: Command, console: &mut Console, watch: Watch<'_>)
                     go => ladder.start(&child, go),
                 }
             }
-            Err(RecvTimeoutError::Timeout) => ladder.climb(&child),
+            Err(RecvTimeoutError::Timeout) if ladder.is_due() => ladder.climb(&child),
+            Err(RecvTimeoutError::Timeout) => match watch("") {
+                Go::On => {}
+                go => ladder.start(&child, go),
+            },
             // Both ends are closed: the process and those who had its pipes are done, or it was killed.
             Err(RecvTimeoutError::Disconnected) => break,
         }
@@ -69,10 +76,8 @@ pub(super) fn run(mut command: Command, console: &mut Console, watch: Watch<'_>)
 }
 
 fn next(lines: &Receiver<String>, due: Option<Instant>) -> Result<String, RecvTimeoutError> {
-    match due {
-        Some(due) => lines.recv_timeout(due.saturating_duration_since(Instant::now())),
-        None => lines.recv().map_err(|_| RecvTimeoutError::Disconnected),
-    }
+    let patience = due.map_or(LOOK, |due| due.saturating_duration_since(Instant::now()).min(LOOK));
+    lines.recv_timeout(patience)
 }
 
 fn read(mut pipe: impl Read + Send + 'static, send: Sender<String>) {
@@ -103,6 +108,10 @@ struct Ladder {
 impl Ladder {
     fn due(&self) -> Option<Instant> {
         self.due.map(|(at, _)| at)
+    }
+
+    fn is_due(&self) -> bool {
+        self.due.is_some_and(|(at, _)| at <= Instant::now())
     }
 
     fn start(&mut self, child: &Child, go: Go) {
