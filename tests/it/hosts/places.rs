@@ -2,6 +2,7 @@
 
 use super::first::has;
 use super::operator::{File, Operator};
+use crate::world::command::must;
 use crate::world::host::{App, Host, Options, USER};
 use crate::world::sample::Behaviour;
 
@@ -22,18 +23,60 @@ fn login_shells_that_are_no_shells_of_posix() {
     }
 }
 
+/// A name service that writes down which programs load it.
+const TELLTALE: &str = r#"
+#include <fcntl.h>
+#include <unistd.h>
+__attribute__((constructor)) static void loaded(void) {
+    char line[4097];
+    ssize_t length = readlink("/proc/self/exe", line, 4096);
+    int file = open("/tmp/loaded-by", O_WRONLY | O_APPEND);
+    if (length < 0 || file < 0) return;
+    line[length] = '\n';
+    if (write(file, line, length + 1) < 0) return;
+    close(file);
+}
+"#;
+
+/// A static program that looks a name up as any program does.
+const LOOKUP: &str = r#"
+#include <netdb.h>
+#include <stddef.h>
+int main(void) { struct addrinfo *found; return getaddrinfo("no-such-name", NULL, NULL, &found) == 0; }
+"#;
+
+/// Compiles C with these flags and puts the result onto the host.
+fn compiled(host: &Host, source: &str, flags: &[&str], to: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, made) = (folder.path().join("source.c"), folder.path().join("made"));
+    std::fs::write(&from, source).unwrap();
+    let arguments = [flags, &["-o", made.to_str().unwrap(), from.to_str().unwrap()]].concat();
+    must("cc", &arguments, b"");
+    host.copy_in(&made, to);
+}
+
 #[test]
 #[ignore = "world: hosts"]
 fn a_host_whose_name_services_belong_to_another_c_library() {
     let app = App::default();
     let host = Host::start(&Options::default());
     host.exec("sed -i -e 's/^hosts:.*/hosts: files myhostname mymachines dns/' -e 's/^passwd:.*/passwd: files systemd/' -e 's/^group:.*/group: files systemd/' /etc/nsswitch.conf");
+    for service in ["myhostname", "mymachines", "systemd"] {
+        compiled(&host, TELLTALE, &["-shared", "-fPIC"], &format!("/lib/x86_64-linux-gnu/libnss_{service}.so.2"));
+    }
+    compiled(&host, LOOKUP, &["-static", "-w"], "/usr/local/bin/lookup");
+    host.exec("install -m 666 /dev/null /tmp/loaded-by");
+    // A static program without our care loads them.
+    host.exec("lookup");
+    assert_eq!(host.exec("sort -u /tmp/loaded-by"), "/usr/local/bin/lookup");
     // Names are looked up by a check, on the host, in a program with its own C library inside.
     let file = File::of(&app).check("http: { url: \"http://localhost:5000/health\", within: 10s }");
     let ada = Operator::new(&[("web-1", &host)], &file);
     has(&ada.ends(0, &["deploy", "v1.0.0"]), &["pass http http://localhost:5000/health"]);
     has(&ada.ends(0, &["deploy", "v1.1.0"]), &["confirmed: v1.1.0"]);
     has(&ada.ends(0, &["rollback"]), &["confirmed: v1.0.0"]);
+    let loaded = host.exec("sort -u /tmp/loaded-by");
+    assert!(!loaded.contains(".rollback-deploy"), "{loaded}");
 }
 
 #[test]
