@@ -1,6 +1,7 @@
 //! The agent level: the real program on a temporary root, spoken to by frames, one act at a time. No world is needed.
 
 mod answer;
+mod bench;
 pub(crate) mod client;
 mod endings;
 mod injected;

@@ -8,7 +8,7 @@ use rollback_deploy_core::wire::{Act, Answer, Report};
 
 use super::root::{Files, Root, done, files};
 
-fn rel(path: &str) -> RelPath {
+pub(crate) fn rel(path: &str) -> RelPath {
     RelPath::new(path).unwrap()
 }
 

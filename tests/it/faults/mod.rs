@@ -12,7 +12,9 @@ fn walk_through(op: Op) {
     let calls = walk::changing_calls(&[op]);
     let mut walks = Vec::new();
     for (call, nths) in &calls[&op] {
-        for fault in FAULTS {
+        // Going back shares most of its code with going forward: one of the errors is enough there.
+        let faults = if op.goes_back() { &FAULTS[..2] } else { &FAULTS[..] };
+        for &fault in faults {
             let nths = MOSTLY_READING.contains(&call.as_str()).then(|| nths.clone());
             walks.push(Walk { op, call: call.clone(), fault, nths });
         }
@@ -45,4 +47,7 @@ every_changing_call_of! {
     migrate: Migrate,
     verify: Verify,
     prune: Prune,
+    begin_going_back: BackBegin,
+    activate_going_back: BackActivate,
+    abort_going_back: BackAbort,
 }
