@@ -1,5 +1,6 @@
 //! Does the environment file name all of these? Values are never shown.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -22,14 +23,27 @@ pub fn missing(file: &Path, names: &[EnvName]) -> io::Result<Vec<EnvName>> {
     Ok(names.iter().filter(|name| !given.contains(&name.as_str())).cloned().collect())
 }
 
-/// The names that a file gives a value, in its order: what may be shown of it.
-///
-/// # Errors
-/// It cannot be read.
-pub fn names(file: &Path) -> io::Result<Vec<String>> {
-    let mut text = Vec::new();
-    regular::open_linked(file)?.take(LONGEST).read_to_end(&mut text)?;
-    Ok(String::from_utf8_lossy(&text).lines().filter_map(name_with_value).map(str::to_owned).collect())
+/// What differs between two environment files, by names only: values may be secrets.
+#[must_use]
+pub fn difference(from: &str, to: &str) -> String {
+    let (from, to) = (pairs(from), pairs(to));
+    let names = |what: &str, fits: &dyn Fn(&str) -> bool| {
+        let all: BTreeSet<&str> = from.keys().chain(to.keys()).copied().filter(|name| fits(name)).collect();
+        (!all.is_empty()).then(|| format!("{what}: {}", all.into_iter().collect::<Vec<_>>().join(", ")))
+    };
+    let kinds = [
+        names("changed", &|name| from.contains_key(name) && to.contains_key(name) && from[name] != to[name]),
+        names("back", &|name| !from.contains_key(name)),
+        names("gone", &|name| !to.contains_key(name)),
+    ];
+    let words: Vec<String> = kinds.into_iter().flatten().collect();
+    if words.is_empty() { "nothing differs".to_owned() } else { words.join("; ") }
+}
+
+/// Only what is a name: anything else may be a part of a value of several lines.
+fn pairs(text: &str) -> BTreeMap<&str, &str> {
+    let pair = |line| Some((name_with_value(line)?, line.split_once('=')?.1.trim()));
+    text.lines().filter_map(pair).filter(|(name, _)| EnvName::new(*name).is_ok()).collect()
 }
 
 /// The name of a `NAME=value` line whose value is not empty.
@@ -60,6 +74,14 @@ pub(super) fn ask(file: &RelPath, names: &[EnvName], place: &Place<'_>) -> Seen 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_difference_is_told_by_names() {
+        let (today, then) = ("A=1\nB=secret\nC=3\n", "A=1\nB=older\nexport D='x'\n");
+        assert_eq!(difference(today, then), "changed: B; back: D; gone: C");
+        assert_eq!(difference(today, today), "nothing differs");
+        assert_eq!(difference("", "::error::x=1\nK=\"a\n b=c\"\n"), "back: K");
+    }
 
     #[test]
     fn lines_as_people_write_them() {
