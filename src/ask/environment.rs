@@ -40,10 +40,31 @@ pub fn difference(from: &str, to: &str) -> String {
     if words.is_empty() { "nothing differs".to_owned() } else { words.join("; ") }
 }
 
-/// Only what is a name: anything else may be a part of a value of several lines.
-fn pairs(text: &str) -> BTreeMap<&str, &str> {
-    let pair = |line| Some((name_with_value(line)?, line.split_once('=')?.1.trim()));
-    text.lines().filter_map(pair).filter(|(name, _)| EnvName::new(*name).is_ok()).collect()
+/// Names with their values. A line inside a value of several lines, such as of a key, is never taken for a name.
+fn pairs(text: &str) -> BTreeMap<&str, String> {
+    let mut found: BTreeMap<&str, String> = BTreeMap::new();
+    // The name whose value goes on, and the quote that ends it; a line that ends with \ goes on as well.
+    let mut open: Option<(&str, Option<char>)> = None;
+    for line in text.lines() {
+        if let Some((name, quote)) = open {
+            if let Some(value) = found.get_mut(name) {
+                value.extend(["\n", line]);
+            }
+            let goes_on = quote.map_or_else(|| line.ends_with('\\'), |quote| !line.contains(quote));
+            open = open.filter(|_| goes_on);
+        } else if let (Some(name), Some((_, value))) = (name_with_value(line), line.split_once('=')) {
+            let value = value.trim();
+            let quote = value.chars().next().filter(|first| matches!(first, '"' | '\''));
+            open = match quote {
+                Some(quote) if !value[1..].contains(quote) => Some((name, Some(quote))),
+                None if value.ends_with('\\') => Some((name, None)),
+                _ => None,
+            };
+            found.insert(name, value.to_owned());
+        }
+    }
+    found.retain(|name, _| EnvName::new(*name).is_ok());
+    found
 }
 
 /// The name of a `NAME=value` line whose value is not empty.
@@ -80,7 +101,8 @@ mod tests {
         let (today, then) = ("A=1\nB=secret\nC=3\n", "A=1\nB=older\nexport D='x'\n");
         assert_eq!(difference(today, then), "changed: B; back: D; gone: C");
         assert_eq!(difference(today, today), "nothing differs");
-        assert_eq!(difference("", "::error::x=1\nK=\"a\n b=c\"\n"), "back: K");
+        assert_eq!(difference("", "::error::x=1\nK=\"a\n b=c\nMIIQ==\n\"\nL=x\\\nm=1\nN='y'\n"), "back: K, L, N");
+        assert_eq!(difference("K='a\nb'", "K='a\nc'"), "changed: K");
     }
 
     #[test]
