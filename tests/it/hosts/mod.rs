@@ -5,6 +5,7 @@ mod operator;
 
 mod bad;
 mod branches;
+mod checks;
 mod first;
 mod load;
 mod lost;
