@@ -35,7 +35,7 @@ pub const INPUTS: [Described; 20] = [
     ),
     input(
         "version",
-        "Which version: a tag, latest, a part (1.4), a range (^1.4), for a rollback a release of the hosts. Empty: the tag of the run; on a branch push a snapshot; for a rollback the previous proven release.",
+        "Which version: a tag, latest, a part (1.4), a range (^1.4), a branch (as a snapshot), for a rollback a release of the hosts. Empty: the tag of the run; on a branch push a snapshot; for a rollback the previous proven release.",
         "",
     ),
     input("environment", "Which environment of the deploy file. Empty: the only one there.", ""),

@@ -141,10 +141,15 @@ fn switch(cx: Cx<'_>, id: &TxnId) -> Result<Switch, Failure> {
     let activated = Activated { txn: id.clone(), session, finished: false, uptime: clock::uptime()?, since };
     // Recorded before the rename: what is written after it decides nothing.
     activated.write(cx)?;
+    let mut changes = None;
     if txn.with_env {
+        changes = environment::changes(cx.state, &story, id);
         environment::put(cx.state, &story, id, "new")?;
     }
     link::point(held.state(), &story.settings.link, id, "new", &txn.release)?;
     drop(held);
+    if let Some(changes) = changes {
+        cx.tell.step(&format!("environment file of {}, {changes}", txn.release));
+    }
     Ok(Ok((txn, story, activated)))
 }

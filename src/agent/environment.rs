@@ -12,6 +12,7 @@ use rustix::fs::{AtFlags, CWD, Mode};
 use super::begin::environment_file;
 use super::state::{State, explain};
 use super::store::names;
+use crate::ask::environment::difference;
 use crate::ask::regular;
 
 /// The most that an environment file may hold, in bytes.
@@ -91,6 +92,14 @@ pub fn make_ready(state: &State, story: &Story, txn: &TxnId) -> Result<(), Failu
     }
     rustix::fs::fchmod(&file, Mode::from_raw_mode(like.mode() & 0o777)).map_err(|error| broken(error.into()))?;
     file.write_all(kept.as_bytes()).and_then(|()| file.sync_all()).map_err(broken)
+}
+
+/// What the file that is made ready would change in today's, by names only; nothing when one cannot be read.
+#[must_use]
+pub fn changes(state: &State, story: &Story, txn: &TxnId) -> Option<String> {
+    let shared = shared_path(state.root(), story)?;
+    let (today, then) = (read(&shared).ok()?, read(&ready_path(&shared, txn, "new")).ok()?);
+    Some(difference(&today, &then))
 }
 
 /// Puts one of the two in place by a rename; done already when it is gone.

@@ -31,6 +31,7 @@ pub fn inspect(cx: Cx<'_>, settings: &Settings) -> Result<Facts, Failure> {
     obstacles.extend(parents(cx));
     obstacles.extend(the_link(cx, settings));
     obstacles.extend(shared::missing_files(cx.state.root(), settings));
+    obstacles.extend(shared::missing_names(cx.state.root(), settings));
     obstacles.extend(running::obstacles(settings, state));
     if matches!(watchdog, None | Some(WatchdogKind::Detached)) {
         obstacles.push(

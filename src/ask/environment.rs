@@ -1,5 +1,6 @@
 //! Does the environment file name all of these? Values are never shown.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -22,14 +23,48 @@ pub fn missing(file: &Path, names: &[EnvName]) -> io::Result<Vec<EnvName>> {
     Ok(names.iter().filter(|name| !given.contains(&name.as_str())).cloned().collect())
 }
 
-/// The names that a file gives a value, in its order: what may be shown of it.
-///
-/// # Errors
-/// It cannot be read.
-pub fn names(file: &Path) -> io::Result<Vec<String>> {
-    let mut text = Vec::new();
-    regular::open_linked(file)?.take(LONGEST).read_to_end(&mut text)?;
-    Ok(String::from_utf8_lossy(&text).lines().filter_map(name_with_value).map(str::to_owned).collect())
+/// What differs between two environment files, by names only: values may be secrets.
+#[must_use]
+pub fn difference(from: &str, to: &str) -> String {
+    let (from, to) = (pairs(from), pairs(to));
+    let names = |what: &str, fits: &dyn Fn(&str) -> bool| {
+        let all: BTreeSet<&str> = from.keys().chain(to.keys()).copied().filter(|name| fits(name)).collect();
+        (!all.is_empty()).then(|| format!("{what}: {}", all.into_iter().collect::<Vec<_>>().join(", ")))
+    };
+    let kinds = [
+        names("changed", &|name| from.contains_key(name) && to.contains_key(name) && from[name] != to[name]),
+        names("back", &|name| !from.contains_key(name)),
+        names("gone", &|name| !to.contains_key(name)),
+    ];
+    let words: Vec<String> = kinds.into_iter().flatten().collect();
+    if words.is_empty() { "nothing differs".to_owned() } else { words.join("; ") }
+}
+
+/// Names with their values. A line inside a value of several lines, such as of a key, is never taken for a name.
+fn pairs(text: &str) -> BTreeMap<&str, String> {
+    let mut found: BTreeMap<&str, String> = BTreeMap::new();
+    // The name whose value goes on, and the quote that ends it; a line that ends with \ goes on as well.
+    let mut open: Option<(&str, Option<char>)> = None;
+    for line in text.lines() {
+        if let Some((name, quote)) = open {
+            if let Some(value) = found.get_mut(name) {
+                value.extend(["\n", line]);
+            }
+            let goes_on = quote.map_or_else(|| line.ends_with('\\'), |quote| !line.contains(quote));
+            open = open.filter(|_| goes_on);
+        } else if let (Some(name), Some((_, value))) = (name_with_value(line), line.split_once('=')) {
+            let value = value.trim();
+            let quote = value.chars().next().filter(|first| matches!(first, '"' | '\''));
+            open = match quote {
+                Some(quote) if !value[1..].contains(quote) => Some((name, Some(quote))),
+                None if value.ends_with('\\') => Some((name, None)),
+                _ => None,
+            };
+            found.insert(name, value.to_owned());
+        }
+    }
+    found.retain(|name, _| EnvName::new(*name).is_ok());
+    found
 }
 
 /// The name of a `NAME=value` line whose value is not empty.
@@ -60,6 +95,15 @@ pub(super) fn ask(file: &RelPath, names: &[EnvName], place: &Place<'_>) -> Seen 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_difference_is_told_by_names() {
+        let (today, then) = ("A=1\nB=secret\nC=3\n", "A=1\nB=older\nexport D='x'\n");
+        assert_eq!(difference(today, then), "changed: B; back: D; gone: C");
+        assert_eq!(difference(today, today), "nothing differs");
+        assert_eq!(difference("", "::error::x=1\nK=\"a\n b=c\nMIIQ==\n\"\nL=x\\\nm=1\nN='y'\n"), "back: K, L, N");
+        assert_eq!(difference("K='a\nb'", "K='a\nc'"), "changed: K");
+    }
 
     #[test]
     fn lines_as_people_write_them() {

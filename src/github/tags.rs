@@ -72,7 +72,7 @@ pub async fn resolve(
 ) -> Result<Resolved, Failure> {
     let prefixed = match wanted {
         // A name need not have the prefix.
-        Wanted::Name(_) => Vec::new(),
+        Wanted::Name(_) | Wanted::Branch(_) => Vec::new(),
         _ => list(client, repository, prefix).await?,
     };
     let found = match choose(wanted, prefix, &prefixed) {

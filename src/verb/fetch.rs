@@ -177,12 +177,12 @@ async fn resolve_in_git(
     match choose(&wanted, prefix, &all) {
         Ok(tag) => of_tag(tag),
         // A name that is no tag may be a branch: then it becomes a snapshot.
-        Err(failure) => match &wanted {
-            Wanted::Name(name) => match git.commit_of_branch(name.as_str()).await {
-                Ok(commit) => snapshot_of(name.as_str(), commit),
+        Err(failure) => match wanted.branch() {
+            Some(name) => match git.commit_of_branch(name).await {
+                Ok(commit) => snapshot_of(name, commit),
                 Err(_) => Err(failure),
             },
-            _ => Err(failure),
+            None => Err(failure),
         },
     }
 }
@@ -210,12 +210,12 @@ async fn resolve_on_github(
         Ok(found) => {
             Ok(Resolved { version: found.tag.clone(), tag: Some(found.tag), branch: None, commit: Some(found.commit) })
         }
-        Err(failure) => match &wanted {
-            Wanted::Name(name) => match tags::commit_of_branch(client, repository, name.as_str()).await {
-                Ok(commit) => snapshot_of(name.as_str(), commit),
+        Err(failure) => match wanted.branch() {
+            Some(name) => match tags::commit_of_branch(client, repository, name).await {
+                Ok(commit) => snapshot_of(name, commit),
                 Err(_) => Err(failure),
             },
-            _ => Err(failure),
+            None => Err(failure),
         },
     }
 }

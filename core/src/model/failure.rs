@@ -184,10 +184,10 @@ impl Failure {
         self
     }
 
-    /// Adds what others said.
+    /// Adds what others said, if they said anything.
     #[must_use]
     pub fn because(mut self, cause: impl Into<Foreign>) -> Self {
-        self.because.push(cause.into());
+        self.because.extend(Some(cause.into()).filter(|cause| !cause.expose().trim().is_empty()));
         self
     }
 

@@ -61,6 +61,7 @@ pub fn stage(cx: Cx<'_>, staging: &Staging, incoming: &mut dyn Incoming) -> Resu
         shared::link_files(cx.state.root(), &folder, &staging.settings)?;
         build(cx, &minted, &folder, staging)?;
         shared::link_folders(cx.state.root(), &folder, &staging.settings)?;
+        shared::check_names(&folder, &staging.settings)?;
         assets::merge(cx.state, &id, &staging.settings)?;
         cx.tell.step("sync to disk");
         cx.state.sync_all().map_err(|error| explain("the release cannot be synced to disk", &folder, &error))?;

@@ -4,10 +4,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rollback_deploy_core::model::{AbsPath, Entry, EntryKind, Failure, Manifest, RelPath, Settings, SharedPath};
+use rollback_deploy_core::model::check::Question;
+use rollback_deploy_core::model::{
+    AbsPath, Entry, EntryKind, EnvName, Failure, Manifest, RelPath, Settings, SharedPath,
+};
 
 use super::merge::{self, There};
 use crate::agent::state::explain;
+use crate::ask::environment;
 
 fn shared_folder(root: &AbsPath) -> PathBuf {
     root.as_path().join("shared")
@@ -15,7 +19,7 @@ fn shared_folder(root: &AbsPath) -> PathBuf {
 
 /// Refuses before anything is written: a shared file that is missing, content tracked at a shared path.
 pub(super) fn check_before(root: &AbsPath, settings: &Settings, manifest: &Manifest) -> Result<(), Failure> {
-    missing_files(root, settings).into_iter().next().map_or(Ok(()), Err)?;
+    missing_files(root, settings).into_iter().chain(missing_names(root, settings)).next().map_or(Ok(()), Err)?;
     for shared in &settings.shared {
         let path = shared.path();
         let tracked = |entry: &&Entry| entry.path.is_within(path) && entry.kind != EntryKind::Folder;
@@ -51,6 +55,43 @@ pub(in crate::agent) fn missing_files(root: &AbsPath, settings: &Settings) -> Ve
             ))
         })
         .collect()
+}
+
+/// The environment files whose names are checked.
+fn environments(settings: &Settings) -> impl Iterator<Item = (&RelPath, &[EnvName])> {
+    settings.checks.iter().filter_map(|check| match &check.question {
+        Question::Environment { file, names } => Some((file, names.as_slice())),
+        _ => None,
+    })
+}
+
+/// Names that the app needs and that a shared file does not give a value: a person has to add them first. A file that
+/// is not there (yet) is another matter: the release may bring it.
+pub(in crate::agent) fn missing_names(root: &AbsPath, settings: &Settings) -> Vec<Failure> {
+    let shared = |file: &RelPath| settings.shared.iter().any(|shared| file.is_within(shared.path()));
+    environments(settings)
+        .filter(|(file, _)| shared(file))
+        .map(|(file, names)| (shared_folder(root).join(file.as_path()), names))
+        .filter_map(|(path, names)| names_at(&path, names).err().filter(|_| path.exists()))
+        .collect()
+}
+
+/// The same of a release that is built and linked: whatever file it has now is what the app will read.
+pub(super) fn check_names(release: &Path, settings: &Settings) -> Result<(), Failure> {
+    environments(settings).try_for_each(|(file, names)| names_at(&release.join(file.as_path()), names))
+}
+
+/// Values are never shown.
+fn names_at(path: &Path, names: &[EnvName]) -> Result<(), Failure> {
+    let missing = environment::missing(path, names)
+        .map_err(|error| explain("the environment file cannot be read", path, &error))?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let missing: Vec<&str> = missing.iter().map(EnvName::as_str).collect();
+    Err(Failure::refused(format!("the environment file gives no value to {}", missing.join(", ")))
+        .on_host(path.display())
+        .hint("Add them there; or take them out of the check `environment`, if the app does not need them."))
 }
 
 /// The text of a link from a release to `shared/`.

@@ -9,6 +9,8 @@ mod harness;
 mod hostile;
 mod image;
 mod inputs;
+mod laptop;
+mod readme;
 mod scene;
 mod several;
 mod signals;

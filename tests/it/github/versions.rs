@@ -33,10 +33,7 @@ fn a_version_is_resolved_as_written_or_by_the_run() {
     }
     let (main, first) = (scene.sample.commit("main"), scene.sample.commit(FIRST));
     assert_eq!(planned(triggered(&scene, "plan", "push", &format!("refs/tags/{FIRST}"), &first)), FIRST);
-    let snapshot = planned(triggered(&scene, "plan", "push", "refs/heads/main", &main));
-    let digits = snapshot.strip_prefix("main-").unwrap_or_default();
-    let shape = |(at, c): (usize, char)| if at == 8 { c == '-' } else { c.is_ascii_digit() };
-    assert!(digits.len() == 15 && digits.chars().enumerate().all(shape), "{snapshot}");
+    is_snapshot(&planned(triggered(&scene, "plan", "push", "refs/heads/main", &main)), "main");
 
     // An Enterprise server has its API below a path; tags come in pages; it stumbles and is busy.
     scene.github.pages_of(2);
@@ -55,6 +52,42 @@ fn a_version_is_resolved_as_written_or_by_the_run() {
     assert!(tags.count() >= 2 + 4, "two stumbles, and several pages of two");
     scene.github.assert_no_token_left_the_api();
     assert_eq!(scene.settled(), (None, true), "a plan changes nothing");
+}
+
+/// `main-YYYYMMDD-HHMMSS`?
+#[track_caller]
+fn is_snapshot(name: &str, branch: &str) {
+    let digits = name.strip_prefix(branch).and_then(|rest| rest.strip_prefix('-')).unwrap_or_default();
+    let shape = |(at, c): (usize, char)| if at == 8 { c == '-' } else { c.is_ascii_digit() };
+    assert!(digits.len() == 15 && digits.chars().enumerate().all(shape), "{name:?} is no snapshot of {branch}");
+}
+
+#[test]
+#[ignore = "world: github"]
+fn a_pushed_branch_is_deployed_as_a_snapshot_and_rolled_back() {
+    let scene = Scene::new();
+    scene.deployed(FIRST);
+    let commit = |says: &str| {
+        scene.write("VERSION", &format!("{says}\n"));
+        scene.sample.git(&["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "-qam", says]);
+        scene.sample.commit("HEAD")
+    };
+    let ended = triggered(&scene, "deploy", "push", "refs/heads/main", &commit("of main")).run(Stage::Main);
+    assert!(ended.success(), "{}", ended.console.text());
+    is_snapshot(&ended.outputs["version"], "main");
+    assert_eq!(ended.outputs["rollback-target"], FIRST);
+    assert_eq!(scene.serves(), "of main");
+    // By its name, with a slash that no folder may have.
+    scene.sample.git(&["checkout", "-q", "-b", "feature/login"]);
+    commit("of a login");
+    let ended = scene.step("deploy", "feature/login").run(Stage::Main);
+    assert!(ended.success(), "{}", ended.console.text());
+    is_snapshot(&ended.outputs["version"], "feature-login");
+    assert_eq!(scene.serves(), "of a login");
+    let ended = scene.step("rollback", "").run(Stage::Main);
+    assert!(ended.success(), "{}", ended.console.text());
+    is_snapshot(&ended.outputs["version"], "main");
+    assert_eq!(scene.serves(), "of main");
 }
 
 #[test]

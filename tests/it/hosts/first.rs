@@ -74,9 +74,10 @@ fn from_an_empty_host_to_deploys_and_rollbacks() {
     has(&ada.ends(0, &["logs"]), &["webapp.service: ", "diary v1.1.0 listens on 127.0.0.1:5000", "end of the logs"]);
 
     // Back to the previous one, with its environment; then to a name.
-    host.exec("echo GREETING=two >/srv/diary/shared/.env");
+    host.exec("printf 'GREETING=quite-secret\\nADDED=also-secret\\n' >/srv/diary/shared/.env");
     let said = ada.ends(0, &["rollback", "--with-env"]);
-    has(&said, &["confirmed: v1.0.0", "live: v1.0.0"]);
+    has(&said, &["confirmed: v1.0.0", "live: v1.0.0", "environment file of v1.0.0, changed: GREETING; gone: ADDED"]);
+    assert!(!said.contains("secret"), "what changed is shown by names only: {said}");
     assert_eq!(host.app_version(&app).as_deref(), Some("v1.0.0"));
     assert_eq!(host.get(&app, "/greeting"), (200, "one".to_owned()), "the environment of that release is back");
     has(&ada.ends(0, &["rollback", "v1.1.0"]), &["confirmed: v1.1.0", "way back: v1.0.0"]);

@@ -4,10 +4,14 @@ mod fixture;
 mod operator;
 
 mod bad;
+mod branches;
+mod checks;
 mod first;
 mod load;
 mod lost;
+mod needs;
 mod open;
+mod pipeline;
 mod places;
 mod refused;
 mod setup;

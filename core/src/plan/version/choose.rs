@@ -22,6 +22,7 @@ pub fn choose<'a>(wanted: &Wanted, prefix: &str, tags: &'a [Tag]) -> Result<&'a 
     let found = match wanted {
         Wanted::Version { version, .. } => tags.iter().find(|tag| tag.version(prefix).as_ref() == Some(version)),
         Wanted::Name(name) => tags.iter().find(|tag| tag.name == *name),
+        Wanted::Branch(_) => None,
         Wanted::Latest => highest_of(&|version| version.pre.is_empty()),
         Wanted::Range { req, .. } => highest_of(&|version| req.matches(version)),
         Wanted::Previous => {
@@ -41,6 +42,7 @@ fn missing(wanted: &Wanted, prefix: &str, tags: &[Tag]) -> Failure {
     let failure = match wanted {
         Wanted::Version { text, .. } => at(format!("there is no tag of version {text}")),
         Wanted::Name(name) => at(format!("there is no tag {name}")),
+        Wanted::Branch(name) => at(format!("there is no branch {name}, and no tag of that name can be a release")),
         Wanted::Latest => at("there is no latest version: no tag is a whole version without a prerelease part".into()),
         Wanted::Range { text, .. } => at(format!("no tag is a whole version that matches {text}")),
         Wanted::Previous => at("there is no previous version".into()),
@@ -82,7 +84,7 @@ fn prerelease<'a>(wanted: &Wanted, prefix: &str, tags: &'a [Tag]) -> Option<&'a 
             && match wanted {
                 Wanted::Latest => true,
                 Wanted::Range { req, .. } => req.matches(&version),
-                Wanted::Version { .. } | Wanted::Name(_) | Wanted::Previous => false,
+                Wanted::Version { .. } | Wanted::Name(_) | Wanted::Branch(_) | Wanted::Previous => false,
             }
     };
     tags.iter().filter(|tag| tag.version(prefix).is_some_and(fits)).max_by_key(|tag| tag.version(prefix))

@@ -93,7 +93,7 @@ fn run_tag(name: &str, prefix: &str) -> Result<ReleaseId, Failure> {
             Err(wrong(format!("the run's tag {name} moves: it is never a release"))
                 .hint("Start the workflow only by whole versions: on: push: tags: [\"v*.*.*\"]."))
         }
-        Wanted::Version { .. } | Wanted::Name(_) => Ok(id),
+        Wanted::Version { .. } | Wanted::Name(_) | Wanted::Branch(_) => Ok(id),
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn nearest<'a>(wanted: &Wanted, prefix: &str, tags: &'a [Tag]) -> Vec
             near.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.name.cmp(&b.1.name)));
             near.into_iter().map(|(_, tag)| tag.name.as_str()).take(NAMED).collect()
         }
-        Wanted::Latest | Wanted::Range { .. } | Wanted::Previous => highest(prefix, tags),
+        Wanted::Latest | Wanted::Range { .. } | Wanted::Branch(_) | Wanted::Previous => highest(prefix, tags),
     }
 }
 

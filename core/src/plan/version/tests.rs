@@ -99,10 +99,13 @@ fn a_wrong_version_names_the_nearest() {
 
 #[test]
 fn hostile_texts_are_no_version() {
-    for text in ["", " ", "-v1", "--all", "v1;rm", "$(id)", "a b", "../x", "v1/2", ">=1 <2", "^", "=x"] {
+    for text in ["", " ", "-v1", "--all", "v1;rm", "$(id)", "a b", "../x", "a//b", "a/-x", "a/", ">=1 <2", "^", "=x"] {
         assert!(Wanted::parse(text, "v").is_err(), "{text:?}");
     }
     assert_eq!(Wanted::parse("previous", "v").unwrap(), Wanted::Previous);
+    let branch = Wanted::parse("feature/login", "v").unwrap();
+    assert_eq!(branch.branch(), Some("feature/login"));
+    assert!(choose(&branch, "v", &tags(&SOME)).unwrap_err().what.contains("no branch feature/login"));
     assert_eq!(choose(&Wanted::Previous, "v", &tags(&SOME)).unwrap_err().kind, Kind::Bug);
 }
 

@@ -16,6 +16,8 @@ pub enum Wanted {
     },
     /// A tag by a name that is no version, such as `stable`.
     Name(ReleaseId),
+    /// A branch by a name that no release can have, such as `feature/login`.
+    Branch(String),
     /// The highest version that is no prerelease.
     Latest,
     /// The highest version that matches: `1.4`, `^1.4`, `>=1, <2`. Also what `v1` means: that tag moves.
@@ -52,9 +54,13 @@ impl Wanted {
         if text.contains(['^', '~', '<', '>', '=', '*', ',']) {
             return range(text, prefix).map(|req| Self::Range { text: owned, req });
         }
+        // A tag of that name could not be a folder: only a branch can be meant.
+        if text.contains('/') && text.split('/').all(|part| ReleaseId::new(part).is_ok()) {
+            return Ok(Self::Branch(owned));
+        }
         ReleaseId::new(text).map(Self::Name).map_err(|error| {
             wrong(error.to_string())
-                .hint("A version is a tag (v1.2.0), a part of one (1.4), a range (^1.4), latest or previous.")
+                .hint("A version is a tag (v1.2.0), a part of one (1.4), a range (^1.4), latest, previous or a branch.")
         })
     }
 
@@ -62,10 +68,20 @@ impl Wanted {
     #[must_use]
     pub fn text(&self) -> &str {
         match self {
-            Self::Version { text, .. } | Self::Range { text, .. } => text,
+            Self::Version { text, .. } | Self::Range { text, .. } | Self::Branch(text) => text,
             Self::Name(name) => name.as_str(),
             Self::Latest => "latest",
             Self::Previous => "previous",
+        }
+    }
+
+    /// The branch that is meant when there is no such tag.
+    #[must_use]
+    pub fn branch(&self) -> Option<&str> {
+        match self {
+            Self::Name(name) => Some(name.as_str()),
+            Self::Branch(name) => Some(name),
+            Self::Version { .. } | Self::Latest | Self::Range { .. } | Self::Previous => None,
         }
     }
 }
