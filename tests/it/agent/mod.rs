@@ -6,6 +6,7 @@ mod endings;
 mod injected;
 mod migrations;
 mod plain;
+mod questions;
 mod records;
 mod releases;
 mod rollbacks;
