@@ -11,7 +11,7 @@ use rollback_deploy_core::wire::{Answer, Intent, Report};
 use super::cx::Cx;
 use super::state::{Held, Taken, explain};
 use super::store::{self, OpenTxn, names};
-use super::{abort, clock, environment, link, program, recover, room};
+use super::{abort, clock, environment, fingerprint, heads, link, program, recover, room};
 
 /// Opens a change.
 pub fn begin(cx: Cx<'_>, intent: &Intent) -> Answer {
@@ -108,7 +108,11 @@ fn forget_ready(cx: Cx<'_>, intent: &Intent) {
 
 fn begun(cx: Cx<'_>, txn: &Txn, preempted: Option<rollback_deploy_core::model::Ending>) -> Answer {
     let settles_in = store::remaining(cx.state, txn).unwrap_or(rollback_deploy_core::model::Seconds(0));
-    Answer::Done(Box::new(Report::Begun { previous: txn.previous.clone(), settles_in, preempted }))
+    let environment = match store::story(cx.state, &txn.release) {
+        Ok(story) if txn.operation == Operation::Rollback => fingerprint::changed(cx.state, &story),
+        _ => Vec::new(),
+    };
+    Answer::Done(Box::new(Report::Begun { previous: txn.previous.clone(), settles_in, preempted, environment }))
 }
 
 /// Who holds the host.
@@ -253,16 +257,27 @@ fn schema_guard(cx: Cx<'_>, intent: &Intent, confirmed: Option<&Txn>) -> Result<
     if intent.operation != Operation::Rollback || intent.allow.contains(&Allow::OneWay) {
         return Ok(());
     }
-    let history = store::history(cx.state);
+    let history = store::whole_history(cx.state)?;
     let since = history.iter().filter(|txn| txn.release == intent.release).map(|txn| txn.seq).min().unwrap_or_default();
-    let moved =
-        confirmed.into_iter().chain(&history).find(|txn| txn.seq > since && txn.schema == SchemaVerdict::OneWay);
-    moved.map_or(Ok(()), |txn| {
-        Err(Failure::liftable(
-            Allow::OneWay,
-            format!("{} moved the database one way: {} cannot run on it by itself", txn.release, intent.release),
-        )
-        .hint("Bring the database back first (a restore), or deploy a fix instead."))
+    let mut later: Vec<&Txn> = confirmed.into_iter().chain(&history).filter(|txn| txn.seq > since).collect();
+    later.sort_by_key(|txn| txn.seq);
+    // A migration that is known to have left the database where it stood moved nothing.
+    let moves = |txn: &&&Txn| {
+        txn.schema == SchemaVerdict::OneWay && !heads::of(cx.state, txn).is_some_and(|heads| heads.unmoved())
+    };
+    let Some(first) = later.iter().find(moves) else { return Ok(()) };
+    let then = heads::of(cx.state, first).and_then(|heads| heads.before);
+    let now = later.iter().rev().find_map(|txn| heads::of(cx.state, txn)?.after);
+    let failure = Failure::liftable(
+        Allow::OneWay,
+        format!("{} moved the database one way: {} cannot run on it by itself", first.release, intent.release),
+    )
+    .hint("Bring the database back first (a restore), or deploy a fix instead.");
+    Err(match (then, now) {
+        (Some(then), Some(now)) => {
+            failure.hint(format!("It stood at {then} for {}, and stands at {now} since.", intent.release))
+        }
+        _ => failure,
     })
 }
 

@@ -26,7 +26,7 @@ fn ready_path(shared: &Path, txn: &TxnId, which: &str) -> PathBuf {
     shared.with_file_name(format!(".{name}.rollback-deploy.{txn}.{which}"))
 }
 
-fn read(path: &Path) -> io::Result<String> {
+pub(super) fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     regular::open(path)?.take(LARGEST).read_to_string(&mut text)?;
     Ok(text)

@@ -7,7 +7,7 @@ use rollback_deploy_core::model::{Allow, Facts, Failure, Settings, SharedPath, W
 
 use super::cx::Cx;
 use super::stage::shared;
-use super::{identity, link, room, running, setup, store};
+use super::{fingerprint, identity, link, room, running, setup, store};
 
 /// File systems that one kernel does not own alone: one `pending` must mean one kernel. By their magic numbers.
 const SHARED_FILE_SYSTEMS: [(i64, &str); 5] = [
@@ -57,7 +57,7 @@ pub fn inspect(cx: Cx<'_>, settings: &Settings) -> Result<Facts, Failure> {
         watchdog,
         setup: state,
         obstacles,
-        warnings: warnings(settings),
+        warnings: [warnings(settings), environment(cx)].concat(),
         agent: cx.session.digest.clone(),
         status,
     })
@@ -107,6 +107,16 @@ fn the_link(cx: Cx<'_>, settings: &Settings) -> Option<Failure> {
             .because(error.to_string())
             .hint(format!("Leave `link:` out (then it is {}/current), or give the user that folder.", cx.state.root()))
     })
+}
+
+/// What a restart brings besides the release: by names only.
+fn environment(cx: Cx<'_>) -> Vec<String> {
+    let Ok(Some(live)) = store::confirmed(cx.state) else { return Vec::new() };
+    let Ok(story) = store::story(cx.state, &live.release) else { return Vec::new() };
+    let names = fingerprint::changed(cx.state, &story);
+    let what =
+        || format!("the environment file was changed since {} was deployed: {}", story.info.version, names.join(", "));
+    if names.is_empty() { Vec::new() } else { vec![what()] }
 }
 
 fn warnings(settings: &Settings) -> Vec<String> {

@@ -14,6 +14,8 @@ pub mod cx;
 pub mod ending;
 pub mod environment;
 pub mod evidence;
+pub mod fingerprint;
+pub mod heads;
 pub mod identity;
 pub mod inspect;
 pub mod link;

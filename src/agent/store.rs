@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use rollback_deploy_core::model::record::RecordError;
 use rollback_deploy_core::model::{
-    BootToken, Failure, Kind, Open, Proven, Record, ReleaseId, ReleaseRow, ReleaseState, SameBoot, SchemaVerdict,
-    Seconds, Status, Story, Txn, TxnId, Uptime,
+    BootToken, Failure, Foreign, Kind, Open, Proven, Record, ReleaseId, ReleaseRow, ReleaseState, SameBoot,
+    SchemaVerdict, Seconds, Status, Story, Txn, TxnId, Uptime,
 };
 
 use super::state::{ReadError, State, earlier};
-use super::{clock, ending, link};
+use super::{clock, ending, heads, link};
 
 /// Names in the state folder.
 pub mod names {
@@ -42,13 +42,16 @@ pub mod names {
     pub const MIGRATION: &str = "migration";
     /// Whose root this is.
     pub const IDENTITY: &str = "identity";
+    /// What fingerprints are keyed with; never leaves this host.
+    pub const KEY: &str = "key";
     /// The flock of a step that runs commands.
     pub const STEP: &str = "step";
 
     /// Whether a name in `releases/` belongs to a release instead of being one. No release is called so.
     #[must_use]
     pub fn is_beside(name: &str) -> bool {
-        [".state", ".manifest", ".env", ".assets"].iter().any(|suffix| name.ends_with(suffix)) || name.contains(".tmp.")
+        [".state", ".manifest", ".env", ".assets", ".heads"].iter().any(|suffix| name.ends_with(suffix))
+            || name.contains(".tmp.")
     }
 
     /// The story of a release.
@@ -66,6 +69,12 @@ pub mod names {
     pub fn manifest(id: &ReleaseId) -> String {
         format!("releases/{id}.manifest")
     }
+    /// Where the database stood before and after its migration.
+    #[must_use]
+    pub fn heads(id: &ReleaseId) -> String {
+        format!("releases/{id}.heads")
+    }
+
     /// The environment file a release was confirmed with.
     #[must_use]
     pub fn environment(id: &ReleaseId) -> String {
@@ -330,18 +339,7 @@ pub fn releases(state: &State) -> Vec<ReleaseRow> {
 
 /// A confirmed change with what its release is.
 fn proven(state: &State, txn: &Txn) -> Option<Proven> {
-    let story = story(state, &txn.release).ok()?;
-    Some(Proven {
-        version: story.info.version,
-        commit: story.info.commit,
-        content: story.content,
-        settings: story.settings.fingerprint(),
-        release: txn.release.clone(),
-        txn: txn.id.clone(),
-        at: txn.at.clone(),
-        by: txn.by.clone(),
-        schema: txn.schema,
-    })
+    proven_now(state, txn).ok()
 }
 
 /// What a rollback without a name goes to: the newest proven release that is there and is not the one confirmed now.
@@ -426,6 +424,7 @@ pub fn proven_now(state: &State, txn: &Txn) -> Result<Proven, Failure> {
         at: txn.at.clone(),
         by: txn.by.clone(),
         schema: txn.schema,
+        head: heads::of_release(state, &txn.release).and_then(|heads| heads.after).map(Foreign::new),
     })
 }
 

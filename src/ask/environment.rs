@@ -1,5 +1,6 @@
 //! Does the environment file name all of these? Values are never shown.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -32,14 +33,24 @@ pub fn names(file: &Path) -> io::Result<Vec<String>> {
     Ok(String::from_utf8_lossy(&text).lines().filter_map(name_with_value).map(str::to_owned).collect())
 }
 
+/// Names with their values, for comparing two files; of a name that is given twice the last one counts.
+#[must_use]
+pub fn values(text: &str) -> BTreeMap<&str, &str> {
+    text.lines().filter_map(pair).collect()
+}
+
 /// The name of a `NAME=value` line whose value is not empty.
 fn name_with_value(line: &str) -> Option<&str> {
+    pair(line).map(|(name, _)| name)
+}
+
+fn pair(line: &str) -> Option<(&str, &str)> {
     let line = line.trim();
     let line = line.strip_prefix("export ").unwrap_or(line);
     let (name, value) = line.split_once('=')?;
     let value = value.trim();
     let inner = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(value);
-    (!line.starts_with('#') && !inner.is_empty()).then_some(name.trim())
+    (!line.starts_with('#') && !inner.is_empty()).then_some((name.trim(), inner))
 }
 
 pub(super) fn ask(file: &RelPath, names: &[EnvName], place: &Place<'_>) -> Seen {

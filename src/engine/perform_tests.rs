@@ -70,7 +70,7 @@ async fn silent(at: &'static str) -> (Outcome, String, String) {
 fn fine(word: &str) -> Option<Answer> {
     Some(reported(match word {
         "recover" => Report::Recovered { ending: None, rubbish: vec![] },
-        "begin" => Report::Begun { previous: None, settles_in: Seconds(60), preempted: None },
+        "begin" => Report::Begun { previous: None, settles_in: Seconds(60), preempted: None, environment: vec![] },
         "arm" => Report::Armed { watchdog: WatchdogKind::Systemd },
         "migrate" => Report::Migrated { schema: SchemaVerdict::None, ran: false },
         "activate" => Report::Activated { proofs: vec![checked(Verdict::Pass)], settles_in: Seconds(60) },

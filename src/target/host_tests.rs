@@ -128,7 +128,7 @@ fn gives(window: u64) -> impl Fn(&str, usize) -> Option<Answer> + Send + Sync {
     let settles_in = Seconds(window);
     move |word, _| {
         Some(reported(match word {
-            "begin" => Report::Begun { previous: None, settles_in, preempted: None },
+            "begin" => Report::Begun { previous: None, settles_in, preempted: None, environment: vec![] },
             "activate" => Report::Activated { proofs: vec![checked(Verdict::Pass)], settles_in },
             "renew" => Report::Renewed { settles_in },
             "abort" => Report::NothingOpen,

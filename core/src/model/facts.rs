@@ -94,6 +94,8 @@ pub struct Proven {
     pub by: String,
     /// Whether it was deployed with a migration that its predecessor cannot live with.
     pub schema: SchemaVerdict,
+    /// Where its migration left the database, when it says so.
+    pub head: Option<Foreign>,
 }
 
 /// A change that is open.

@@ -96,9 +96,12 @@ fn fine(act: &Act) -> Answer {
             bytes_sent: 1,
             files_cloned: 0,
         }),
-        Act::Begin(_) => {
-            Report::Begun { previous: ReleaseId::new("v1").ok(), settles_in: Seconds(60), preempted: None }
-        }
+        Act::Begin(_) => Report::Begun {
+            previous: ReleaseId::new("v1").ok(),
+            settles_in: Seconds(60),
+            preempted: None,
+            environment: vec![],
+        },
         Act::Arm(_) => Report::Armed { watchdog: WatchdogKind::Systemd },
         Act::Migrate(_) => Report::Migrated { schema: SchemaVerdict::None, ran: false },
         Act::Activate(_) => Report::Activated { proofs: vec![result(Verdict::Pass)], settles_in: Seconds(60) },
@@ -122,6 +125,7 @@ fn proven() -> Answer {
         at: String::new(),
         by: String::new(),
         schema: SchemaVerdict::None,
+        head: None,
     })))
 }
 

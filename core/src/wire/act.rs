@@ -248,6 +248,8 @@ pub enum Report {
         settles_in: Seconds,
         /// An open deploy that this rollback undid first.
         preempted: Option<Ending>,
+        /// Names whose values in the environment file of today are others than those the release ran with.
+        environment: Vec<String>,
     },
     /// Of arm.
     Armed {

@@ -30,7 +30,8 @@ pub(super) fn mint(state: &State, version: &ReleaseId, story: &dyn Fn(&ReleaseId
         return Err(Failure::input(format!("a release cannot be called {version}: our own records end so"))
             .hint("Choose another tag."));
     }
-    let used = store::history(state);
+    // A name that an entry has which cannot be read would be used twice.
+    let used = store::whole_history(state)?;
     for n in 1..=1000 {
         let id = version.nth(n);
         let (story_name, state_name, stage_name) = (names::story(&id), names::state(&id), names::stage(&id));
@@ -88,6 +89,7 @@ pub(in crate::agent) fn remove_release(state: &State, id: &ReleaseId) -> bool {
         for name in [
             names::manifest(id),
             names::environment(id),
+            names::heads(id),
             format!("releases/{id}.assets"),
             names::state(id),
             names::story(id),

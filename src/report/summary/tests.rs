@@ -29,6 +29,7 @@ fn proven(version: &str) -> Proven {
         at: "2026-11-23T09:00:00Z".to_owned(),
         by: "https://github.com/o/diary/actions/runs/7".to_owned(),
         schema: SchemaVerdict::None,
+        head: None,
     }
 }
 
@@ -93,7 +94,12 @@ impl Story {
             by: "me".to_owned(),
             allow: Vec::new(),
         };
-        let begun = Report::Begun { previous: Some(id(previous)), settles_in: Seconds(60), preempted: None };
+        let begun = Report::Begun {
+            previous: Some(id(previous)),
+            settles_in: Seconds(60),
+            preempted: None,
+            environment: vec![],
+        };
         self.report(target, Act::Begin(Box::new(intent)), begun).report(
             target,
             Act::Arm(txn()),

@@ -3,6 +3,7 @@
 mod answer;
 pub(crate) mod client;
 mod endings;
+mod environments;
 mod injected;
 mod migrations;
 mod plain;

@@ -50,8 +50,12 @@ impl Bench {
     pub(crate) fn new() -> Self {
         let mut root = Root::new();
         root.settings.keep = 1;
-        root.settings.migrate =
-            Some(Migrate { run: "echo migrated".to_owned(), verdict: SchemaVerdict::ExpandOnly, timeout: Seconds(10) });
+        root.settings.migrate = Some(Migrate {
+            run: "echo migrated".to_owned(),
+            verdict: SchemaVerdict::ExpandOnly,
+            timeout: Seconds(10),
+            head: None,
+        });
         root.deploy("r1");
         root.deploy("r2");
         let old = root.deploy("v1");
