@@ -6,7 +6,7 @@ use std::path::Path;
 use rollback_deploy_core::model::{Allow, Facts, Failure, Settings, SharedPath, WatchdogKind};
 
 use super::cx::Cx;
-use super::stage::shared;
+use super::stage::{self, shared};
 use super::{fingerprint, identity, link, room, running, setup, store};
 
 /// File systems that one kernel does not own alone: one `pending` must mean one kernel. By their magic numbers.
@@ -53,6 +53,7 @@ pub fn inspect(cx: Cx<'_>, settings: &Settings) -> Result<Facts, Failure> {
     }
     Ok(Facts {
         releases: store::releases(cx.state),
+        strangers: stage::strangers(cx.state),
         room: room::free(cx.state),
         watchdog,
         setup: state,

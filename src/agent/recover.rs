@@ -37,7 +37,8 @@ pub fn recover(cx: Cx<'_>, allow: &[Allow]) -> Answer {
                 return Err(drift(cx.state.root(), &story.settings.link, Some(&txn), &live));
             }
         }
-        Ok(Answer::Done(Box::new(Report::Recovered { ending, rubbish })))
+        let strangers = stage::strangers(cx.state);
+        Ok(Answer::Done(Box::new(Report::Recovered { ending, rubbish, strangers })))
     })();
     recovered.unwrap_or_else(Answer::Refused)
 }

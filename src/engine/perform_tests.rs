@@ -69,7 +69,7 @@ async fn silent(at: &'static str) -> (Outcome, String, String) {
 
 fn fine(word: &str) -> Option<Answer> {
     Some(reported(match word {
-        "recover" => Report::Recovered { ending: None, rubbish: vec![] },
+        "recover" => Report::Recovered { ending: None, rubbish: vec![], strangers: vec![] },
         "begin" => Report::Begun { previous: None, settles_in: Seconds(60), preempted: None, environment: vec![] },
         "arm" => Report::Armed { watchdog: WatchdogKind::Systemd },
         "migrate" => Report::Migrated { schema: SchemaVerdict::None, ran: false },

@@ -23,6 +23,8 @@ pub struct Facts {
     pub watchdog: Option<WatchdogKind>,
     /// Whether the host is set up: root face, policy, units.
     pub setup: SetupState,
+    /// Folders among the releases without a record of ours: never touched, and no release is put there.
+    pub strangers: Vec<String>,
     /// What would stop a change, each with its way out; empty when a change can begin.
     pub obstacles: Vec<Failure>,
     /// What a person should know but what stops nothing.

@@ -23,6 +23,8 @@ pub fn describe(plan: &Plan, target: &TargetPlan, facts: &Facts) -> Vec<String> 
         Wanted::There { release, with_env } => back(release.as_str(), *with_env),
         Wanted::Staged(staging) => deploy(target, &staging.settings, staging.info.version.as_str(), facts, &plan.allow),
     });
+    let strangers = facts.strangers.iter();
+    lines.extend(strangers.map(|name| format!("note: releases/{name} has no record of ours: it is left alone")));
     lines.extend(facts.warnings.iter().map(|warning| format!("note: {warning}")));
     if plan.operation == Operation::Deploy {
         lines.push(match &facts.status.confirmed {

@@ -88,7 +88,7 @@ fn ending(healthy: bool) -> Ending {
 /// What a host that works answers.
 fn fine(act: &Act) -> Answer {
     let report = match act {
-        Act::Recover { .. } => Report::Recovered { ending: None, rubbish: vec![] },
+        Act::Recover { .. } => Report::Recovered { ending: None, rubbish: vec![], strangers: vec![] },
         Act::Prepare(_) => Report::Staged(Staged {
             release: ReleaseId::new("v2").unwrap(),
             reused: false,

@@ -237,6 +237,8 @@ pub enum Report {
         ending: Option<Ending>,
         /// Folders that are ours and half-made, now gone.
         rubbish: Vec<ReleaseId>,
+        /// Folders among the releases without a record of ours: never touched.
+        strangers: Vec<String>,
     },
     /// Of prepare.
     Staged(Staged),

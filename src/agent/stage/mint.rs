@@ -99,3 +99,20 @@ pub(in crate::agent) fn remove_release(state: &State, id: &ReleaseId) -> bool {
     }
     gone
 }
+
+/// The most that are named.
+const NAMED: usize = 20;
+
+/// What lies among the releases without a record of ours, by name: told, and never touched.
+pub(in crate::agent) fn strangers(state: &State) -> Vec<String> {
+    let entries = match fs::read_dir(state.root().as_path().join("releases")) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => return vec![format!("releases/ cannot be read: {error}")],
+    };
+    let is_ours = |name: &String| ReleaseId::new(name.as_str()).is_ok_and(|id| state.has(&names::state(&id)));
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut strangers: Vec<String> = names.filter(|name| !is_ours(name)).take(NAMED).collect();
+    strangers.sort();
+    strangers
+}

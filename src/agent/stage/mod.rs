@@ -15,7 +15,7 @@ use std::path::Path;
 use rollback_deploy_core::model::{Allow, Failure, Foreign, ReleaseId, ReleaseRow, ReleaseState, Story};
 use rollback_deploy_core::wire::{Staged, Staging};
 
-pub(super) use mint::{remove_files, remove_release};
+pub(super) use mint::{remove_files, remove_release, strangers};
 
 use super::cx::Cx;
 use super::state::explain;

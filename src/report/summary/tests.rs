@@ -68,6 +68,7 @@ impl Story {
 
     fn inspected(&mut self, target: &str, status: Status) -> &mut Self {
         let facts = Facts {
+            strangers: vec![],
             status,
             releases: Vec::new(),
             room: Room::default(),
@@ -201,7 +202,11 @@ fn deployed(story: &mut Story, target: &str) {
     story
         .inspected(target, status("v1.4.1", Some("v1.4.0")))
         .tell(Some(target), Fact::SetUp(Box::new(setup)))
-        .report(target, Act::Recover { allow: Vec::new() }, Report::Recovered { ending: None, rubbish: Vec::new() })
+        .report(
+            target,
+            Act::Recover { allow: Vec::new() },
+            Report::Recovered { ending: None, rubbish: Vec::new(), strangers: vec![] },
+        )
         .report(target, Act::Prepare(Box::new(staging())), Report::Staged(staged))
         .begun(target, Operation::Deploy, "v1.5.0", "v1.4.1")
         .activated(target);

@@ -51,12 +51,13 @@ pub fn report(report: &Report) -> Saying {
             let warnings = facts.warnings.iter().map(|text| format!("warning: {text}"));
             saying.rows(obstacles).rows(warnings)
         }
-        Report::Recovered { ending, rubbish } => {
+        Report::Recovered { ending, rubbish, strangers } => {
             let saying = match ending {
                 Some(ending) => undone(ending).after("an earlier change was settled: "),
                 None => Saying::new(Tone::Plain, "nothing was left to settle"),
             };
-            saying.rows(rubbish.iter().map(|id| format!("half-made {id} removed")))
+            let strangers = strangers.iter().map(|name| format!("releases/{name} has no record of ours: left alone"));
+            saying.rows(rubbish.iter().map(|id| format!("half-made {id} removed"))).rows(strangers)
         }
         Report::Staged(staged) => Saying::new(Tone::Good, self::staged(staged)),
         Report::Begun { previous, settles_in, preempted, environment } => {
