@@ -28,7 +28,7 @@ pub fn inspect(cx: Cx<'_>, settings: &Settings) -> Result<Facts, Failure> {
     let (watchdog, state) = setup::detect(settings);
     let mut obstacles = Vec::new();
     obstacles.extend(file_system(cx));
-    obstacles.extend(parents(cx));
+    obstacles.extend(parents(cx, settings));
     obstacles.extend(the_link(cx, settings));
     obstacles.extend(shared::missing_files(cx.state.root(), settings));
     obstacles.extend(running::obstacles(settings, state));
@@ -74,12 +74,18 @@ fn file_system(cx: Cx<'_>) -> Option<Failure> {
     )
 }
 
-/// A folder above the root that others can write lets them put another root in its place.
-fn parents(cx: Cx<'_>) -> Vec<Failure> {
-    cx.state.root().as_path().ancestors().skip(1).filter_map(writable_by_others).collect()
+/// A folder above the root that others can write lets them put another root in its place; one above the live link,
+/// another release.
+fn parents(cx: Cx<'_>, settings: &Settings) -> Vec<Failure> {
+    let root: Vec<&Path> = cx.state.root().as_path().ancestors().collect();
+    // The root itself was looked at when it was opened.
+    let link = settings.link.as_path().ancestors().skip(1).filter(|folder| !root.contains(folder));
+    let above = |folder: &&Path| writable_by_others(folder, "the app's folder");
+    let found = root.iter().skip(1).filter_map(above);
+    found.chain(link.filter_map(|folder| writable_by_others(folder, "the live link"))).collect()
 }
 
-fn writable_by_others(folder: &Path) -> Option<Failure> {
+fn writable_by_others(folder: &Path, below: &str) -> Option<Failure> {
     let meta = folder.metadata().ok()?;
     let sticky = meta.mode() & 0o1000 != 0;
     let us = rustix::process::geteuid().as_raw();
@@ -88,9 +94,12 @@ fn writable_by_others(folder: &Path) -> Option<Failure> {
         return None;
     }
     Some(
-        Failure::refused("others can write a folder above the app's folder, so they could put another in its place")
+        Failure::refused(format!("others can write a folder above {below}, so they could put another in its place"))
             .on_host(folder.display())
-            .hint(format!("`sudo chmod go-w {0}`, and let root own it: `sudo chown root {0}`.", folder.display())),
+            .hint(format!(
+                "Take that away: `sudo chmod go-w {0}`; root or the deploy user has to own it.",
+                folder.display()
+            )),
     )
 }
 

@@ -89,3 +89,26 @@ fn questions_and_plans_make_nothing() {
     assert_eq!(tree(&root.path()), before);
     root.assert_serves(Some(&v1));
 }
+
+#[test]
+fn a_folder_above_the_link_that_others_can_write_is_in_the_way() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut root = Root::new();
+    let www = root.base().join("www");
+    fs::create_dir_all(www.join("sites")).unwrap();
+    root.settings.link = rollback_deploy_core::model::AbsPath::new(format!("{}/sites/live", www.display())).unwrap();
+    let obstacles = |mode: u32| {
+        fs::set_permissions(&www, fs::Permissions::from_mode(mode)).unwrap();
+        let Report::Facts(facts) = done(root.act(Act::Inspect(Box::new(root.settings.clone())))) else { panic!() };
+        let here = rollback_deploy_core::model::Place::Host(www.display().to_string());
+        facts.obstacles.into_iter().filter(|failure| failure.place.as_ref() == Some(&here)).collect::<Vec<_>>()
+    };
+    assert_eq!(obstacles(0o755), []);
+    assert_eq!(obstacles(0o1777), [], "nobody can move what lies there");
+    for mode in [0o777, 0o775] {
+        let found = obstacles(mode);
+        let [only] = found.as_slice() else { panic!("{mode:o}: {found:?}") };
+        assert!(only.what.starts_with("others can write a folder above the live link"), "{only:?}");
+        assert_eq!(only.lifted_by(), None);
+    }
+}
