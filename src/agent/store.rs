@@ -40,6 +40,8 @@ pub mod names {
     pub const ACTIVATED: &str = "activated";
     /// A migration that was begun.
     pub const MIGRATION: &str = "migration";
+    /// What the idle watchdog told of a link that was moved by hand; decides nothing.
+    pub const DRIFT: &str = "drift";
     /// Whose root this is.
     pub const IDENTITY: &str = "identity";
     /// What fingerprints are keyed with; never leaves this host.

@@ -53,7 +53,10 @@ pub fn watch(cx: Cx<'_>, kind: WatchdogKind) -> ExitCode {
     let mut pause = SHORTEST;
     loop {
         let open = match store::open(cx.state) {
-            OpenTxn::Nothing => return ExitCode::SUCCESS,
+            OpenTxn::Nothing => {
+                report_drift(cx);
+                return ExitCode::SUCCESS;
+            }
             OpenTxn::Pending(txn) => Some(txn),
             OpenTxn::Aborting(txn) => {
                 hand_over(cx, &txn, kind);
@@ -81,6 +84,26 @@ pub fn watch(cx: Cx<'_>, kind: WatchdogKind) -> ExitCode {
             tracing::error!(what = %failure.what, place = ?failure.place, because = ?failure.because, "not settled yet");
         }
         thread::sleep(pause);
+    }
+}
+
+/// Nothing is open, and the live link leads elsewhere than what is confirmed: told once, and never touched.
+fn report_drift(cx: Cx<'_>) {
+    let now = recover::drifted(cx.state).unwrap_or_default();
+    let told = cx.state.read(names::DRIFT).ok().flatten();
+    let told = told.as_ref().and_then(|told| told.get("what")).unwrap_or_default();
+    if now == told {
+        return;
+    }
+    if now.is_empty() {
+        cx.state.forget(names::DRIFT);
+        cx.state.log_line("the live link leads to what is confirmed again");
+    } else {
+        tracing::warn!(what = now, "drift");
+        // Where it cannot be recorded that it was told, it is not told every minute.
+        if cx.state.put(names::DRIFT, &Record::new().with("what", &now).with("at", clock::wall())).is_ok() {
+            cx.state.log_line(&format!("drift: {now}; nothing was touched"));
+        }
     }
 }
 
