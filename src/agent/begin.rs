@@ -185,7 +185,7 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
     let now = clock::uptime()?;
     Ok(Txn {
         id: intent.txn.clone(),
-        seq: store::next_seq(state),
+        seq: store::next_seq(state)?,
         operation: intent.operation,
         release: intent.release.clone(),
         previous: confirmed.map(|txn| txn.release),
@@ -215,6 +215,8 @@ fn usable(cx: Cx<'_>, intent: &Intent) -> Result<(), Failure> {
             Err(Failure::liftable(Allow::KnownBad, format!("release {id} failed here before: {why}")))
         }
         _ if intent.operation == Operation::Rollback && !intent.allow.contains(&Allow::Unproven) => {
+            // An entry that cannot be read is no release that was never confirmed.
+            store::whole_history(state)?;
             match store::releases(state).into_iter().find(|row| row.id == *id) {
                 Some(row) if row.proven => Ok(()),
                 _ => Err(Failure::liftable(Allow::Unproven, format!("release {id} was never confirmed on this host"))),

@@ -90,16 +90,17 @@ fn wait(cx: Cx<'_>, txn: &Txn, mut keeper: Option<Child>) -> Result<Record, Fail
             idle = if matches!(cx.state.try_lock(names::STEP), Ok(Some(_free))) { idle + 1 } else { 0 };
             idle > 100
         };
-        let record = cx.state.read(names::MIGRATION).ok().flatten();
-        let record = record.filter(|record| record.get("txn") == Some(txn.id.as_str()));
+        let record = cx.state.read(names::MIGRATION);
+        let record = record.map(|record| record.filter(|record| record.get("txn") == Some(txn.id.as_str())));
         match record {
-            Some(ended) if ended.get("code").is_some() => return Ok(ended),
-            Some(_) if gone => {
+            Ok(Some(ended)) if ended.get("code").is_some() => return Ok(ended),
+            // A record that cannot be read is no sign that nothing was begun.
+            Ok(Some(_)) | Err(_) if gone => {
                 return Err(Failure::failed("the migration's keeper died without saying how it ended")
                     .because(last_words(keeper))
                     .hint("Nobody knows what it did: look at the database before you deploy again."));
             }
-            None if gone => {
+            Ok(None) if gone => {
                 return Err(Failure::failed("the migration was not begun").because(last_words(keeper)));
             }
             _ => thread::sleep(Duration::from_millis(50)),

@@ -205,7 +205,7 @@ fn torn(cx: Cx<'_>, name: &'static str, why: &str) -> Result<(), Failure> {
 /// Rubbish: folders with our own `building` record whose stage lock is free.
 fn collect_rubbish(cx: Cx<'_>) -> Vec<ReleaseId> {
     let mut gone = Vec::new();
-    let named = store::named(cx.state);
+    let Some(named) = store::named(cx.state) else { return gone };
     let names = cx.state.names("releases").unwrap_or_default();
     let ids: BTreeSet<ReleaseId> =
         names.iter().filter_map(|name| ReleaseId::new(name.strip_suffix(".state").unwrap_or(name)).ok()).collect();

@@ -194,10 +194,11 @@ impl State {
         }
     }
 
-    /// Whether a name exists.
+    /// Whether a name exists. One that cannot be looked at counts: nothing is done as if it were free.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.folder().and_then(|folder| rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)).is_ok()
+        let looked = self.folder().and_then(|folder| rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW));
+        !matches!(looked, Err(Errno::NOENT))
     }
 
     /// The names in a folder of the state, sorted; none when the folder is not there.

@@ -63,6 +63,8 @@ pub struct Status {
     pub confirmed: Option<Proven>,
     /// What a rollback would go to.
     pub way_back: Option<Proven>,
+    /// Why that is not known, when a record of an earlier change cannot be read.
+    pub way_back_unknown: Option<Failure>,
     /// Where the live link points, when it is a release of ours.
     pub link: Option<ReleaseId>,
     /// What the live link is, in words, when that is not what it should be.

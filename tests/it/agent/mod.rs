@@ -13,4 +13,5 @@ mod releases;
 mod rollbacks;
 pub(crate) mod root;
 pub(crate) mod trace;
+mod unreadable;
 pub(crate) mod walk;
