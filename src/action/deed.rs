@@ -16,7 +16,6 @@ use secrecy::ExposeSecret as _;
 use super::context::{Context, GitRef};
 use super::mine::Mine;
 use super::{Deed, backup, config};
-use crate::engine::perform::Stop;
 use crate::github::settings::Patience;
 use crate::github::{Client, Repository, Settings};
 use crate::hello::hello;
@@ -123,7 +122,7 @@ async fn ready(wish: &Wish, github: &Context, stage: &Stage) -> Result<Ready, Ve
         by: wish.by.clone(),
         allow,
         events: stage.events.clone(),
-        stop: Stop::on(stage.stop.clone()),
+        stop: stage.stop.clone(),
     };
     Ok(Ready { world, config, api, event })
 }

@@ -69,7 +69,7 @@ impl Activated {
 /// Makes the release of an open change live and proves that what runs is the new release.
 pub fn activate(cx: Cx<'_>, id: &TxnId) -> Answer {
     let answer = run(cx, id).unwrap_or_else(Answer::Failed);
-    // What failed because it was ended from outside says nothing about the release.
+    // What failed because it was ended from outside says nothing about the release. By which signal, the controller knows.
     match answer {
         Answer::Failed(failure) => match super::own(cx, id) {
             Err(taken) => taken,

@@ -29,16 +29,9 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Stops when this token is cancelled by somebody else.
-    #[must_use]
-    pub fn on(token: CancellationToken) -> Self {
-        // Which signal it was, the one who cancels knows.
-        Self { token, signal: Arc::new(AtomicU8::new(15)) }
-    }
-
-    /// Stops the run because of this signal.
+    /// Stops the run because of this signal; of several the first one counts.
     pub fn because_of(&self, signal: u8) {
-        self.signal.store(signal, Ordering::SeqCst);
+        let _later = self.signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
         self.token.cancel();
     }
 
@@ -163,6 +156,7 @@ async fn perform(
     let token = if settling { CancellationToken::new() } else { stop.token().clone() };
     let cx = Cx { events: events.clone(), stop: token };
     let answer = in_time(target.as_ref(), target.perform(act, &cx), limit).await;
+    let answer = answer.map(|answer| signed(answer, stop));
     match (act, &answer) {
         // The release is permanent: what comes of tidying up decides nothing.
         (Act::Prune { .. }, Ok(Answer::Refused(failure) | Answer::Failed(failure)) | Err(failure)) => {
@@ -177,6 +171,16 @@ async fn perform(
         _ => tell_answer(events, label, Some(act), &answer),
     }
     answer
+}
+
+/// A host only knows that it was asked to end; which signal it was, we know.
+fn signed(answer: Answer, stop: &Stop) -> Answer {
+    match (answer, stop.signal()) {
+        (Answer::Failed(Failure { kind: Kind::Cancelled { .. }, what, place, hints, because }), Some(signal)) => {
+            Answer::Failed(Failure { kind: Kind::Cancelled { signal }, what, place, hints, because })
+        }
+        (answer, _) => answer,
+    }
 }
 
 /// An answer, or when time is up: the host's watchdog goes on, and the words say until when.

@@ -26,7 +26,7 @@ impl Reader for Ears {
             _ => return,
         };
         if text == self.at {
-            self.stop.because_of(15);
+            self.stop.because_of(2);
         }
         self.heard.lock().unwrap().push(text);
     }
@@ -103,4 +103,46 @@ async fn tidying_up_that_fails_is_a_warning() {
     assert_eq!(outcome, Outcome::Done);
     assert_eq!(asked.matches("prune").count(), 1, "{asked}");
     assert!(heard.ends_with("old releases were not removed: no room"), "{heard}");
+}
+
+#[tokio::test]
+async fn a_host_that_was_asked_to_end_is_told_by_which_signal() {
+    /// Keeps the kinds of failed answers.
+    struct Kinds(Arc<std::sync::Mutex<Vec<Kind>>>, Stop);
+    impl Reader for Kinds {
+        fn read(&mut self, event: &Event) {
+            match &event.fact {
+                Fact::Started(act) if act.word() == "activate" => self.1.because_of(2),
+                Fact::Answered(_, answer) => {
+                    if let Answer::Failed(failure) = answer.as_ref() {
+                        self.0.lock().unwrap().push(failure.kind.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    let ended = Answer::Undone(rollback_deploy_core::model::Ending {
+        txn: TxnId::new("t").unwrap(),
+        release: ReleaseId::new("v1").unwrap(),
+        now: None,
+        healthy: true,
+        why: String::new(),
+        marked_bad: false,
+        recovered_seconds: 0,
+        evidence: None,
+    });
+    // The host's own word for "ended from outside".
+    let cancelled = Answer::Failed(Failure::new(Kind::Cancelled { signal: 15 }, "it was ended"));
+    let target = Arc::new(Fake::new("a", move |word, _| match word {
+        "activate" => Some(cancelled.clone()),
+        "abort" => Some(ended.clone()),
+        word => fine(word),
+    }));
+    let fleet: Fleet = [(target.label().clone(), target.clone() as Arc<dyn Target>)].into();
+    let (kinds, stop) = (Arc::default(), Stop::default());
+    let events = Events::new(vec![Box::new(Kinds(Arc::clone(&kinds), stop.clone()))]);
+    let ended = run(&plan(), &fleet, &events, &stop).await;
+    assert_eq!(ended.outcome, Outcome::Cancelled { signal: 2 });
+    assert_eq!(*kinds.lock().unwrap(), [Kind::Cancelled { signal: 2 }]);
 }
