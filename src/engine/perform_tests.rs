@@ -1,6 +1,6 @@
 //! The loop against targets that never answer, and the words it says then.
 
-use rollback_deploy_core::model::{Operation, ReleaseId, SchemaVerdict, Seconds, TxnId, Verdict, WatchdogKind};
+use rollback_deploy_core::model::{Operation, ReleaseId, SchemaVerdict, Seconds, Verdict, WatchdogKind};
 use rollback_deploy_core::plan::{Event, TargetPlan, Wanted};
 use rollback_deploy_core::wire::Report;
 
@@ -145,4 +145,75 @@ async fn a_host_that_was_asked_to_end_is_told_by_which_signal() {
     let ended = run(&plan(), &fleet, &events, &stop).await;
     assert_eq!(ended.outcome, Outcome::Cancelled { signal: 2 });
     assert_eq!(*kinds.lock().unwrap(), [Kind::Cancelled { signal: 2 }]);
+}
+
+#[tokio::test]
+async fn what_does_not_end_when_asked_leaves_time_for_the_undo() {
+    let undone = rollback_deploy_core::model::Ending {
+        txn: TxnId::new("t").unwrap(),
+        release: ReleaseId::new("v1").unwrap(),
+        now: None,
+        healthy: true,
+        why: String::new(),
+        marked_bad: false,
+        recovered_seconds: 0,
+        evidence: None,
+    };
+    let target = Arc::new(Fake::new("a", move |word, _| match word {
+        "activate" => None,
+        "abort" => Some(Answer::Undone(undone.clone())),
+        word => fine(word),
+    }));
+    let fleet: Fleet = [(target.label().clone(), target.clone() as Arc<dyn Target>)].into();
+    let stop = Stop::default();
+    let ears = Ears { heard: Arc::default(), stop: stop.clone(), at: "activate" };
+    let settle = Duration::from_secs(1);
+    let ended = run_within(&plan(), &fleet, &Events::new(vec![Box::new(ears)]), &stop, settle).await;
+    assert_eq!(ended.outcome, Outcome::Cancelled { signal: 2 });
+    assert!(target.asked().ends_with("activate abort"), "{}", target.asked());
+}
+
+#[tokio::test]
+async fn who_is_waited_for_is_told_once() {
+    /// Keeps what a person would read about waiting.
+    struct Lines(Arc<std::sync::Mutex<Vec<String>>>);
+    impl Reader for Lines {
+        fn read(&mut self, event: &Event) {
+            let line = match &event.fact {
+                Fact::Step(words) => words.clone(),
+                Fact::Started(act) if act.word() == "begin" => "begin".to_owned(),
+                Fact::Answered(act, answer) if act.word() == "begin" => match answer.as_ref() {
+                    Answer::Busy(holder) => format!("busy {}", holder.by),
+                    _ => "begun".to_owned(),
+                },
+                _ => return,
+            };
+            self.0.lock().unwrap().push(line);
+        }
+    }
+    let holder = |by: &str| {
+        Answer::Busy(rollback_deploy_core::wire::act::Holder {
+            txn: TxnId::new(format!("of-{by}")).unwrap(),
+            operation: Operation::Deploy,
+            release: ReleaseId::new("v9").unwrap(),
+            by: by.to_owned(),
+            at: String::new(),
+            settles_in: Seconds(60),
+        })
+    };
+    let target = Arc::new(Fake::new("a", move |word, times| match (word, times) {
+        ("begin", 1..3) => Some(holder("ada")),
+        ("begin", 3) => Some(holder("ben")),
+        (word, _) => fine(word),
+    }));
+    let fleet: Fleet = [(target.label().clone(), target.clone() as Arc<dyn Target>)].into();
+    let heard = Arc::default();
+    let events = Events::new(vec![Box::new(Lines(Arc::clone(&heard)))]);
+    let plan = Plan { wait: Seconds(60), ..plan() };
+    assert_eq!(run(&plan, &fleet, &events, &Stop::default()).await.outcome, Outcome::Done);
+    assert_eq!(
+        heard.lock().unwrap().join("\n"),
+        "begin\nbusy ada\nwaiting at most 60 s; a: a deploy of v9 by ada is open\n\
+         begin\nbusy ben\nwaiting at most 60 s; a: a deploy of v9 by ben is open\nbegin\nbegun"
+    );
 }

@@ -332,6 +332,39 @@ fn after_the_first_confirm_nothing_goes_back() {
 }
 
 #[test]
+fn a_refused_confirm_is_asked_again_once_the_direction_is_forward_only() {
+    let refuses = |times: usize| {
+        let asked = std::cell::Cell::new(0);
+        move |host: &str, act: &str| {
+            let refused = host == "b" && act == "confirm" && asked.get() < times;
+            asked.set(asked.get() + usize::from(refused));
+            refused.then(|| Ok(Answer::Refused(Failure::refused("the mutex is held"))))
+        }
+    };
+    for operation in [Operation::Deploy, Operation::Rollback] {
+        let (acts, outcome) = run(&plan(operation, &["a", "b"]), &refuses(2));
+        assert!(acts.contains("a confirm, b confirm\nwait 2 s\nb confirm\nwait 2 s\nb confirm\n"), "{acts}");
+        assert_eq!(outcome, Outcome::Done);
+        // Not for ever; and what is confirmed elsewhere stays.
+        let (acts, outcome) = run(&plan(operation, &["a", "b"]), &refuses(100));
+        assert_eq!(acts.matches("b confirm").count(), 6, "{acts}");
+        assert!(!acts.contains("a abort"), "{acts}");
+        assert_eq!(outcome, Outcome::Split);
+    }
+    // A deploy of which nothing is permanent goes back; a rollback is not taken back to what was left.
+    let refuses_alone = |times: usize| {
+        let script = refuses(times);
+        move |_: &str, act: &str| script("b", act)
+    };
+    let (acts, outcome) = run(&plan(Operation::Deploy, &["a"]), &refuses_alone(1));
+    assert!(acts.ends_with("a confirm\na abort"), "{acts}");
+    assert_eq!(outcome, Outcome::Failed);
+    let (acts, outcome) = run(&plan(Operation::Rollback, &["a"]), &refuses_alone(1));
+    assert!(acts.ends_with("a confirm\nwait 2 s\na confirm\na prune"), "{acts}");
+    assert_eq!(outcome, Outcome::Done);
+}
+
+#[test]
 fn a_cancelled_run_goes_back_and_says_so() {
     let plan = plan(Operation::Deploy, &["a"]);
     let mut story = Story::new(&plan);
