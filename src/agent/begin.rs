@@ -11,7 +11,7 @@ use rollback_deploy_core::wire::{Answer, Intent, Report};
 use super::cx::Cx;
 use super::state::{Held, Taken, explain};
 use super::store::{self, OpenTxn, names};
-use super::{abort, clock, environment, fingerprint, heads, link, program, recover, room};
+use super::{abort, arm, clock, environment, fingerprint, heads, link, program, recover, room, setup};
 
 /// Opens a change.
 pub fn begin(cx: Cx<'_>, intent: &Intent) -> Answer {
@@ -148,6 +148,10 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
         ));
     }
 
+    if !intent.allow.contains(&Allow::WeakWatchdog) && setup::installed(settings).is_none() {
+        return Err(arm::too_weak(state.root()));
+    }
+
     let broken = |name: &str, error: &io::Error| explain("the way back cannot be prepared", &state.path(name), error);
     if let Some(txn) = &confirmed {
         let name = names::history(&txn.id);
@@ -195,6 +199,7 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
         deadline: now.plus(intent.window),
         hard_limit: Uptime(now.0.saturating_add(intent.hard_limit.0)),
         with_env: intent.with_env,
+        weak_watchdog: intent.allow.contains(&Allow::WeakWatchdog),
         agent: cx.session.digest.clone(),
         by: intent.by.clone(),
         at: clock::wall(),

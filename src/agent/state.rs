@@ -109,14 +109,12 @@ impl State {
     pub fn open(root: &AbsPath) -> Result<Self, Failure> {
         let looked = Self::look(root)?;
         let folder = root.as_path().join(FOLDER);
-        let state = match looked.folder {
-            Some(state) => state,
-            None => {
-                make(&looked.root, FOLDER, &folder)?;
-                our_state(&looked.root, &folder)?.ok_or_else(|| {
-                    Failure::refused("the state folder was taken away again").on_host(folder.display())
-                })?
-            }
+        let state = if let Some(state) = looked.folder {
+            state
+        } else {
+            make(&looked.root, FOLDER, &folder)?;
+            our_state(&looked.root, &folder)?
+                .ok_or_else(|| Failure::refused("the state folder was taken away again").on_host(folder.display()))?
         };
         // They are made in this order: when the last one is there, all are.
         let whole = FOLDERS.last().is_some_and(|last| rustix::fs::statat(&state, *last, AtFlags::empty()).is_ok());

@@ -139,7 +139,7 @@ fn attend(cx: Cx<'_>, txn: &Txn, kind: WatchdogKind, strikes: &mut Strikes) -> R
 
 /// Proven in this process's own context: everything that an undo would need.
 fn could_act(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
-    let Some(previous) = &txn.previous else { return Ok(()) };
+    let Some(previous) = &txn.previous else { return could_clear(cx, txn) };
     let old = store::story(cx.state, previous)?;
     if !store::folder(cx.state, previous).is_dir() {
         return Err(Failure::refused(format!("the folder of {previous} is gone: there would be no way back")));
@@ -150,6 +150,15 @@ fn could_act(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
         return Err(Failure::refused("the ready-made link of the way back is gone").on_host(ready.display()));
     }
     running::obstacles(&old.settings, SetupState::Done).into_iter().next().map_or(Ok(()), Err)
+}
+
+/// The undo of a first deploy: its services are stopped, its link is taken away.
+fn could_clear(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
+    let new = store::story(cx.state, &txn.release)?;
+    let folder = new.settings.link.parent();
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)
+        .map_err(|error| super::state::explain("the live link could not be taken away again", folder, &error.into()))?;
+    running::obstacles(&new.settings, SetupState::Done).into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Failed looks in a row.

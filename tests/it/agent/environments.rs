@@ -69,7 +69,7 @@ fn a_record_of_an_older_program_without_these_keys_is_read() {
     for name in ["releases/v1", "releases/v2"] {
         let text = fs::read_to_string(root.state(name)).unwrap();
         let older = text.lines().filter(|line| !line.starts_with("config=") && !line.starts_with("environment="));
-        let older: String = older.map(|line| format!("{line}\n")).collect();
+        let older = older.fold(String::new(), |text, line| text + line + "\n");
         assert_ne!(older, text);
         fs::write(root.state(name), older).unwrap();
     }
