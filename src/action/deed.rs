@@ -17,7 +17,6 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::context::{Context, GitRef, Network, Visibility};
 use super::mine::Mine;
 use super::{Deed, backup, config};
-use crate::engine::perform::Stop;
 use crate::github::settings::Patience;
 use crate::github::{Client, Repository, Settings};
 use crate::hello::hello;
@@ -112,7 +111,7 @@ async fn ready(wish: &Wish, github: &Context, stage: &Stage) -> Result<Ready, Ve
     }
     learn_key(wish, stage);
     let api = Api::new(wish, github).map_err(one)?;
-    let stop = Stop::on(stage.stop.clone());
+    let stop = stage.stop.clone();
     let reading = config::environment(wish, github, &api.client, api.repository.as_ref());
     let (mut environment, config) = stop.or_cancelled(reading).await.map_err(one)??;
     environment.settings.repository.clone_from(&github.repository);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use super::context::Context;
 use super::inputs;
 use super::mine::Mine;
 use crate::engine::Events;
+use crate::engine::perform::Stop;
 use crate::report::commands::{Annotation, Commands, Level};
 use crate::report::fold::{Folding, Run};
 use crate::report::log::{Log, SharedCommands};
@@ -93,8 +93,8 @@ pub async fn run(step: Step, env: BTreeMap<String, String>, out: Box<dyn Write +
             });
             let ended = finish(work, &signals, &events).await;
             take(&mut meta, &ended);
-            match (ended.outcome, signals.number()) {
-                (Outcome::Cancelled { .. }, signal @ 1..) => Outcome::Cancelled { signal },
+            match (ended.outcome, signals.stop.signal()) {
+                (Outcome::Cancelled { .. }, Some(signal)) => Outcome::Cancelled { signal },
                 (outcome, _) => outcome,
             }
         }
@@ -231,23 +231,20 @@ impl Secrets for Known {
 
 /// SIGINT and SIGTERM: the first asks everything to end; a second one, or the end of patience, cuts off.
 struct Signals {
-    stop: CancellationToken,
+    stop: Stop,
     cut: CancellationToken,
-    number: Arc<AtomicU8>,
 }
 
 impl Signals {
     fn listen() -> Self {
-        let signals =
-            Self { stop: CancellationToken::new(), cut: CancellationToken::new(), number: Arc::new(AtomicU8::new(0)) };
-        let (stop, cut, number) = (signals.stop.clone(), signals.cut.clone(), signals.number.clone());
+        let signals = Self { stop: Stop::default(), cut: CancellationToken::new() };
+        let (stop, cut) = (signals.stop.clone(), signals.cut.clone());
         // Listening begins here, not in the task: a signal that comes before the task runs counts.
         let both = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
         if let (Ok(mut interrupt), Ok(mut terminate)) = both {
             tokio::spawn(async move {
                 let first = tokio::select! { _ = interrupt.recv() => 2, _ = terminate.recv() => 15 };
-                number.store(first, Ordering::SeqCst);
-                stop.cancel();
+                stop.because_of(first);
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
@@ -257,10 +254,6 @@ impl Signals {
             });
         }
         signals
-    }
-
-    fn number(&self) -> u8 {
-        self.number.load(Ordering::SeqCst)
     }
 
     async fn cut_off(&self) {

@@ -11,6 +11,7 @@ use rollback_deploy_core::wire::{Answer, Report};
 
 use super::activate::Activated;
 use super::cx::Cx;
+use super::link::Live;
 use super::running;
 use super::state::explain;
 use super::store::{self, OpenTxn, names};
@@ -97,7 +98,7 @@ pub fn finish(cx: Cx<'_>) -> Result<Ending, Failure> {
     cx.tell.step(&format!("undo {}: {why}", txn.release));
     let story = store::story(cx.state, &txn.release).ok();
     let saved = story.as_ref().and_then(|story| evidence::save(cx, &txn, story, &why));
-    let was_switched = Activated::read(cx, &txn.id).is_some();
+    let was_switched = Activated::may_have_begun(cx, &txn.id);
 
     let healthy = match &txn.previous {
         Some(previous) => {
@@ -107,7 +108,8 @@ pub fn finish(cx: Cx<'_>) -> Result<Ending, Failure> {
         None => nothing_live(cx, &txn, story.as_ref(), was_switched)?,
     };
     // Bad only where something that was gone back to passed the same checks.
-    let blamed = fault == Fault::Release && was_switched && txn.previous.is_some() && healthy.is_ok();
+    let blamed =
+        fault == Fault::Release && Activated::read(cx, &txn.id).is_some() && txn.previous.is_some() && healthy.is_ok();
     let marked_bad = blamed && mark(cx, &txn, &why);
     if !marked_bad {
         mark_interrupted(cx, &txn, &why);
@@ -206,8 +208,10 @@ fn nothing_live(cx: Cx<'_>, txn: &Txn, new: Option<&Story>, was_switched: bool) 
     let Some(new) = new else { return Ok(Err(format!("the record of {} cannot be read", txn.release))) };
     let stopped = if was_switched { running::stop(cx, new) } else { Ok(()) };
     let _held = cx.state.lock()?;
-    if link::read(cx.state, new.settings.link.as_path()).release() == Some(&new.id) {
-        link::remove(&new.settings.link)?;
+    match link::read(cx.state, new.settings.link.as_path()) {
+        Live::Release(id) if id == new.id => link::remove(&new.settings.link)?,
+        Live::Unreadable(why) => return Ok(Err(format!("{} cannot be read: {why}", new.settings.link))),
+        _ => {}
     }
     Ok(stopped.map_err(|failure| failure.what))
 }
@@ -222,8 +226,7 @@ fn mark(cx: Cx<'_>, txn: &Txn, why: &str) -> bool {
 }
 
 fn mark_interrupted(cx: Cx<'_>, txn: &Txn, why: &str) {
-    let proven = store::releases(cx.state).iter().any(|row| row.id == txn.release && row.proven);
-    if !proven {
+    if !store::may_be_proven(cx.state, &txn.release) {
         let _marked = put_or_spare(cx, txn, &ReleaseState::Interrupted { why: why.to_owned() }, "spare.interrupted");
     }
 }
@@ -273,7 +276,7 @@ fn close(cx: Cx<'_>, txn: &Txn, ending: Ending) -> Result<Ending, Failure> {
         link::remove_ready(&story.settings.link, &txn.id);
         environment::remove_ready(cx.state, &story, &txn.id);
         // Only what was confirmed keeps its environment file: a later try takes today's.
-        if !store::releases(cx.state).iter().any(|row| row.id == txn.release && row.proven) {
+        if !store::may_be_proven(cx.state, &txn.release) {
             cx.state.forget(&names::environment(&txn.release));
         }
         if let Some(old) = txn.previous.as_ref().and_then(|id| store::story(cx.state, id).ok()) {

@@ -40,6 +40,16 @@ impl Activated {
         (activated.txn == *id).then_some(activated)
     }
 
+    /// Whether the switch of an open change was begun. A record that cannot be read counts: what may run has to be
+    /// stopped, and what may have been stopped started.
+    #[must_use]
+    pub fn may_have_begun(cx: Cx<'_>, id: &TxnId) -> bool {
+        match cx.state.read(names::ACTIVATED) {
+            Ok(record) => record.is_some_and(|record| record.get("txn") == Some(id.as_str())),
+            Err(_) => true,
+        }
+    }
+
     fn to_record(&self) -> Record {
         Record::new()
             .with("txn", &self.txn)
@@ -59,7 +69,7 @@ impl Activated {
 /// Makes the release of an open change live and proves that what runs is the new release.
 pub fn activate(cx: Cx<'_>, id: &TxnId) -> Answer {
     let answer = run(cx, id).unwrap_or_else(Answer::Failed);
-    // What failed because it was ended from outside says nothing about the release.
+    // What failed because it was ended from outside says nothing about the release. By which signal, the controller knows.
     match answer {
         Answer::Failed(failure) => match super::own(cx, id) {
             Err(taken) => taken,

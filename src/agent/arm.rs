@@ -3,12 +3,23 @@
 use std::thread;
 use std::time::Duration;
 
-use rollback_deploy_core::model::{Allow, Failure, TxnId, WatchdogKind};
+use rollback_deploy_core::model::{AbsPath, Allow, Failure, TxnId, WatchdogKind};
 use rollback_deploy_core::wire::{Answer, Report};
 
 use super::cx::Cx;
 use super::store::names;
 use super::{clock, setup, store, watchdog};
+
+/// What to say where there is only a detached watchdog and nobody allowed that.
+#[must_use]
+pub fn too_weak(root: &AbsPath) -> Failure {
+    Failure::liftable(
+        Allow::WeakWatchdog,
+        "the only watchdog here is a detached process: it does not survive a restart of the host",
+    )
+    .on_host(root)
+    .hint("As a user with sudo, once: `rollback-deploy setup`; or start cron on the host.")
+}
 
 /// How long a watchdog may take to notice a change, in seconds.
 fn patience(kind: WatchdogKind) -> u64 {
@@ -31,6 +42,9 @@ fn armed(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
     let settings = store::story(cx.state, &txn.release)?.settings;
     let kind = setup::installed(&settings).unwrap_or(WatchdogKind::Detached);
     if kind == WatchdogKind::Detached {
+        if !txn.weak_watchdog {
+            return Err(too_weak(cx.state.root()));
+        }
         watchdog::detach(cx)?;
     }
     let limit = clock::uptime()?.0.saturating_add(patience(kind));

@@ -11,7 +11,7 @@ use rollback_deploy_core::wire::{Answer, Intent, Report};
 use super::cx::Cx;
 use super::state::{Held, Taken, explain};
 use super::store::{self, OpenTxn, names};
-use super::{abort, clock, environment, link, program, recover, room};
+use super::{abort, arm, clock, environment, fingerprint, heads, link, program, recover, room, setup};
 
 /// Opens a change.
 pub fn begin(cx: Cx<'_>, intent: &Intent) -> Answer {
@@ -108,7 +108,11 @@ fn forget_ready(cx: Cx<'_>, intent: &Intent) {
 
 fn begun(cx: Cx<'_>, txn: &Txn, preempted: Option<rollback_deploy_core::model::Ending>) -> Answer {
     let settles_in = store::remaining(cx.state, txn).unwrap_or(rollback_deploy_core::model::Seconds(0));
-    Answer::Done(Box::new(Report::Begun { previous: txn.previous.clone(), settles_in, preempted }))
+    let environment = match store::story(cx.state, &txn.release) {
+        Ok(story) if txn.operation == Operation::Rollback => fingerprint::changed(cx.state, &story),
+        _ => Vec::new(),
+    };
+    Answer::Done(Box::new(Report::Begun { previous: txn.previous.clone(), settles_in, preempted, environment }))
 }
 
 /// Who holds the host.
@@ -142,6 +146,10 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
             Allow::OneWay,
             "the migration cannot be undone: the old release could not run any more",
         ));
+    }
+
+    if !intent.allow.contains(&Allow::WeakWatchdog) && setup::installed(settings).is_none() {
+        return Err(arm::too_weak(state.root()));
     }
 
     let broken = |name: &str, error: &io::Error| explain("the way back cannot be prepared", &state.path(name), error);
@@ -181,7 +189,7 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
     let now = clock::uptime()?;
     Ok(Txn {
         id: intent.txn.clone(),
-        seq: store::next_seq(state),
+        seq: store::next_seq(state)?,
         operation: intent.operation,
         release: intent.release.clone(),
         previous: confirmed.map(|txn| txn.release),
@@ -191,6 +199,7 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
         deadline: now.plus(intent.window),
         hard_limit: Uptime(now.0.saturating_add(intent.hard_limit.0)),
         with_env: intent.with_env,
+        weak_watchdog: intent.allow.contains(&Allow::WeakWatchdog),
         agent: cx.session.digest.clone(),
         by: intent.by.clone(),
         at: clock::wall(),
@@ -211,6 +220,8 @@ fn usable(cx: Cx<'_>, intent: &Intent) -> Result<(), Failure> {
             Err(Failure::liftable(Allow::KnownBad, format!("release {id} failed here before: {why}")))
         }
         _ if intent.operation == Operation::Rollback && !intent.allow.contains(&Allow::Unproven) => {
+            // An entry that cannot be read is no release that was never confirmed.
+            store::whole_history(state)?;
             match store::releases(state).into_iter().find(|row| row.id == *id) {
                 Some(row) if row.proven => Ok(()),
                 _ => Err(Failure::liftable(Allow::Unproven, format!("release {id} was never confirmed on this host"))),
@@ -253,16 +264,27 @@ fn schema_guard(cx: Cx<'_>, intent: &Intent, confirmed: Option<&Txn>) -> Result<
     if intent.operation != Operation::Rollback || intent.allow.contains(&Allow::OneWay) {
         return Ok(());
     }
-    let history = store::history(cx.state);
+    let history = store::whole_history(cx.state)?;
     let since = history.iter().filter(|txn| txn.release == intent.release).map(|txn| txn.seq).min().unwrap_or_default();
-    let moved =
-        confirmed.into_iter().chain(&history).find(|txn| txn.seq > since && txn.schema == SchemaVerdict::OneWay);
-    moved.map_or(Ok(()), |txn| {
-        Err(Failure::liftable(
-            Allow::OneWay,
-            format!("{} moved the database one way: {} cannot run on it by itself", txn.release, intent.release),
-        )
-        .hint("Bring the database back first (a restore), or deploy a fix instead."))
+    let mut later: Vec<&Txn> = confirmed.into_iter().chain(&history).filter(|txn| txn.seq > since).collect();
+    later.sort_by_key(|txn| txn.seq);
+    // A migration that is known to have left the database where it stood moved nothing.
+    let moves = |txn: &&&Txn| {
+        txn.schema == SchemaVerdict::OneWay && !heads::of(cx.state, txn).is_some_and(|heads| heads.unmoved())
+    };
+    let Some(first) = later.iter().find(moves) else { return Ok(()) };
+    let then = heads::of(cx.state, first).and_then(|heads| heads.before);
+    let now = later.iter().rev().find_map(|txn| heads::of(cx.state, txn)?.after);
+    let failure = Failure::liftable(
+        Allow::OneWay,
+        format!("{} moved the database one way: {} cannot run on it by itself", first.release, intent.release),
+    )
+    .hint("Bring the database back first (a restore), or deploy a fix instead.");
+    Err(match (then, now) {
+        (Some(then), Some(now)) => {
+            failure.hint(format!("It stood at {then} for {}, and stands at {now} since.", intent.release))
+        }
+        _ => failure,
     })
 }
 

@@ -27,7 +27,7 @@ fn ready_path(shared: &Path, txn: &TxnId, which: &str) -> PathBuf {
     shared.with_file_name(format!(".{name}.rollback-deploy.{txn}.{which}"))
 }
 
-fn read(path: &Path) -> io::Result<String> {
+pub(super) fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     regular::open(path)?.take(LARGEST).read_to_string(&mut text)?;
     Ok(text)
@@ -58,7 +58,9 @@ pub fn make_ready(state: &State, story: &Story, txn: &TxnId) -> Result<(), Failu
         return Err(Failure::refused(format!("release {} has no shared environment file to bring back", story.id))
             .hint("Leave `with-env` out."));
     };
-    let kept = state.read_text(&names::environment(&story.id)).ok().flatten();
+    let copy = names::environment(&story.id);
+    let kept = state.read_text(&copy);
+    let kept = kept.map_err(|error| explain("the kept environment file cannot be read", &state.path(&copy), &error))?;
     let kept =
         kept.ok_or_else(|| Failure::refused(format!("no copy of the environment file of {} is kept here", story.id)))?;
     let broken = |error: io::Error| explain("the environment file cannot be made ready", &shared, &error);

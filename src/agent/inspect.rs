@@ -6,8 +6,8 @@ use std::path::Path;
 use rollback_deploy_core::model::{Allow, Facts, Failure, Settings, SharedPath, WatchdogKind};
 
 use super::cx::Cx;
-use super::stage::shared;
-use super::{identity, link, room, running, setup, store};
+use super::stage::{self, shared};
+use super::{fingerprint, identity, link, room, running, setup, store};
 
 /// File systems that one kernel does not own alone: one `pending` must mean one kernel. By their magic numbers.
 const SHARED_FILE_SYSTEMS: [(i64, &str); 5] = [
@@ -28,7 +28,7 @@ pub fn inspect(cx: Cx<'_>, settings: &Settings) -> Result<Facts, Failure> {
     let (watchdog, state) = setup::detect(settings);
     let mut obstacles = Vec::new();
     obstacles.extend(file_system(cx));
-    obstacles.extend(parents(cx));
+    obstacles.extend(parents(cx, settings));
     obstacles.extend(the_link(cx, settings));
     obstacles.extend(shared::missing_files(cx.state.root(), settings));
     obstacles.extend(shared::missing_names(cx.state.root(), settings));
@@ -54,11 +54,12 @@ pub fn inspect(cx: Cx<'_>, settings: &Settings) -> Result<Facts, Failure> {
     }
     Ok(Facts {
         releases: store::releases(cx.state),
+        strangers: stage::strangers(cx.state),
         room: room::free(cx.state),
         watchdog,
         setup: state,
         obstacles,
-        warnings: warnings(settings),
+        warnings: [warnings(settings), environment(cx)].concat(),
         agent: cx.session.digest.clone(),
         status,
     })
@@ -74,12 +75,18 @@ fn file_system(cx: Cx<'_>) -> Option<Failure> {
     )
 }
 
-/// A folder above the root that others can write lets them put another root in its place.
-fn parents(cx: Cx<'_>) -> Vec<Failure> {
-    cx.state.root().as_path().ancestors().skip(1).filter_map(writable_by_others).collect()
+/// A folder above the root that others can write lets them put another root in its place; one above the live link,
+/// another release.
+fn parents(cx: Cx<'_>, settings: &Settings) -> Vec<Failure> {
+    let root: Vec<&Path> = cx.state.root().as_path().ancestors().collect();
+    // The root itself was looked at when it was opened.
+    let link = settings.link.as_path().ancestors().skip(1).filter(|folder| !root.contains(folder));
+    let above = |folder: &&Path| writable_by_others(folder, "the app's folder");
+    let found = root.iter().skip(1).filter_map(above);
+    found.chain(link.filter_map(|folder| writable_by_others(folder, "the live link"))).collect()
 }
 
-fn writable_by_others(folder: &Path) -> Option<Failure> {
+fn writable_by_others(folder: &Path, below: &str) -> Option<Failure> {
     let meta = folder.metadata().ok()?;
     let sticky = meta.mode() & 0o1000 != 0;
     let us = rustix::process::geteuid().as_raw();
@@ -88,9 +95,12 @@ fn writable_by_others(folder: &Path) -> Option<Failure> {
         return None;
     }
     Some(
-        Failure::refused("others can write a folder above the app's folder, so they could put another in its place")
+        Failure::refused(format!("others can write a folder above {below}, so they could put another in its place"))
             .on_host(folder.display())
-            .hint(format!("`sudo chmod go-w {0}`, and let root own it: `sudo chown root {0}`.", folder.display())),
+            .hint(format!(
+                "Take that away: `sudo chmod go-w {0}`; root or the deploy user has to own it.",
+                folder.display()
+            )),
     )
 }
 
@@ -108,6 +118,16 @@ fn the_link(cx: Cx<'_>, settings: &Settings) -> Option<Failure> {
             .because(error.to_string())
             .hint(format!("Leave `link:` out (then it is {}/current), or give the user that folder.", cx.state.root()))
     })
+}
+
+/// What a restart brings besides the release: by names only.
+fn environment(cx: Cx<'_>) -> Vec<String> {
+    let Ok(Some(live)) = store::confirmed(cx.state) else { return Vec::new() };
+    let Ok(story) = store::story(cx.state, &live.release) else { return Vec::new() };
+    let names = fingerprint::changed(cx.state, &story);
+    let what =
+        || format!("the environment file was changed since {} was deployed: {}", story.info.version, names.join(", "));
+    if names.is_empty() { Vec::new() } else { vec![what()] }
 }
 
 fn warnings(settings: &Settings) -> Vec<String> {

@@ -7,13 +7,13 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use rollback_deploy_core::model::{Failure, Foreign, Record, SchemaVerdict, Story, Txn, TxnId};
+use rollback_deploy_core::model::{Failure, Foreign, Heads, Record, SchemaVerdict, Story, Txn, TxnId};
 use rollback_deploy_core::wire::{Answer, Report};
 
 use super::cx::Cx;
 use super::state::{State, explain};
 use super::store::{self, names};
-use super::{clock, step};
+use super::{clock, heads, step};
 use crate::ask::command::{self, Spec};
 
 /// Runs the migration of an open change, once; asked again, waits for it and tells how it ended.
@@ -90,16 +90,17 @@ fn wait(cx: Cx<'_>, txn: &Txn, mut keeper: Option<Child>) -> Result<Record, Fail
             idle = if matches!(cx.state.try_lock(names::STEP), Ok(Some(_free))) { idle + 1 } else { 0 };
             idle > 100
         };
-        let record = cx.state.read(names::MIGRATION).ok().flatten();
-        let record = record.filter(|record| record.get("txn") == Some(txn.id.as_str()));
+        let record = cx.state.read(names::MIGRATION);
+        let record = record.map(|record| record.filter(|record| record.get("txn") == Some(txn.id.as_str())));
         match record {
-            Some(ended) if ended.get("code").is_some() => return Ok(ended),
-            Some(_) if gone => {
+            Ok(Some(ended)) if ended.get("code").is_some() => return Ok(ended),
+            // A record that cannot be read is no sign that nothing was begun.
+            Ok(Some(_)) | Err(_) if gone => {
                 return Err(Failure::failed("the migration's keeper died without saying how it ended")
                     .because(last_words(keeper))
                     .hint("Nobody knows what it did: look at the database before you deploy again."));
             }
-            None if gone => {
+            Ok(None) if gone => {
                 return Err(Failure::failed("the migration was not begun").because(last_words(keeper)));
             }
             _ => thread::sleep(Duration::from_millis(50)),
@@ -157,11 +158,15 @@ fn kept(cx: Cx<'_>, id: &TxnId) -> Result<(), Failure> {
     cx.state
         .put(names::MIGRATION, &begun)
         .map_err(|error| explain("the migration cannot be recorded", &cx.state.path(names::MIGRATION), &error))?;
+    let root = cx.state.root().as_str();
+    let head = || heads::ask(migrate.head.as_deref(), &folder, &txn.release, root);
+    let mut stood = Heads { txn: id.clone(), before: head(), after: None };
+    heads::keep(cx.state, &txn.release, &stood);
     let spec = Spec::script(&migrate.run)
         .in_folder(&folder)
         .within(migrate.timeout)
         .with("ROLLBACK_DEPLOY_RELEASE", txn.release.as_str())
-        .with("ROLLBACK_DEPLOY_ROOT", cx.state.root().as_str());
+        .with("ROLLBACK_DEPLOY_ROOT", root);
     let mut write = |line: &str| {
         let _logged = writeln!(log, "{line}");
     };
@@ -169,6 +174,8 @@ fn kept(cx: Cx<'_>, id: &TxnId) -> Result<(), Failure> {
         Ok(ended) => (ended.code.map_or_else(|| "-".to_owned(), |code| code.to_string()), ended.words()),
         Err(error) => ("-".to_owned(), format!("could not be started: {error}")),
     };
+    stood.after = head();
+    heads::keep(cx.state, &txn.release, &stood);
     let ended = Record::new().with("txn", id).with("code", code).with("words", words).with("ended", clock::wall());
     cx.state.put(names::MIGRATION, &ended).map_err(|error| {
         explain("the end of the migration cannot be recorded", &cx.state.path(names::MIGRATION), &error)

@@ -14,6 +14,8 @@ pub mod cx;
 pub mod ending;
 pub mod environment;
 pub mod evidence;
+pub mod fingerprint;
+pub mod heads;
 pub mod identity;
 pub mod inspect;
 pub mod link;
@@ -62,11 +64,15 @@ fn own(cx: Cx<'_>, id: &TxnId) -> Result<Txn, Answer> {
 /// The truth about a change that is not open. Only reads: callers hold locks. A change whose undo is under way is
 /// answered as busy with itself; [`serve`] finishes it once no lock is held.
 fn not_ours(cx: Cx<'_>, id: &TxnId) -> Answer {
-    if let Ok(Some(txn)) = store::confirmed(cx.state)
-        && txn.id == *id
-        && let Ok(proven) = store::proven_now(cx.state, &txn)
-    {
-        return Answer::Done(Box::new(Report::Confirmed(proven)));
+    match store::confirmed(cx.state) {
+        Ok(Some(txn)) if txn.id == *id => {
+            if let Ok(proven) = store::proven_now(cx.state, &txn) {
+                return Answer::Done(Box::new(Report::Confirmed(proven)));
+            }
+        }
+        Ok(_) => {}
+        // It may be this one: "not open" would be a guess.
+        Err(failure) => return Answer::Refused(failure),
     }
     if let Some(ending) = ending::last(cx.state).filter(|ending| ending.txn == *id) {
         return Answer::Undone(ending);

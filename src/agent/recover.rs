@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::io;
 
 use rollback_deploy_core::model::{
-    AbsPath, Allow, Ending, Failure, OnExpiry, Record, ReleaseId, ReleaseState, SameBoot, SchemaVerdict, Seconds, Txn,
-    TxnId, Uptime, Verdict,
+    AbsPath, Allow, Ending, Failure, OnExpiry, Record, ReleaseId, ReleaseState, SameBoot, SchemaVerdict, Seconds,
+    Story, Txn, TxnId, Uptime, Verdict,
 };
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Answer, Report};
@@ -28,18 +28,32 @@ pub fn recover(cx: Cx<'_>, allow: &[Allow]) -> Answer {
         let rubbish = collect_rubbish(cx);
         sweep::sweep(cx);
         if !allow.contains(&Allow::Drift)
-            && let Some(txn) = store::confirmed(cx.state)?
-            && store::open(cx.state) == OpenTxn::Nothing
+            && let Some((txn, story, live)) = moved(cx.state)?
         {
-            let story = store::story(cx.state, &txn.release)?;
-            let live = link::read(cx.state, story.settings.link.as_path());
-            if live.release() != Some(&txn.release) && !left_by_schema(cx.state, &live) {
-                return Err(drift(cx.state.root(), &story.settings.link, Some(&txn), &live));
-            }
+            return Err(drift(cx.state.root(), &story.settings.link, Some(&txn), &live));
         }
-        Ok(Answer::Done(Box::new(Report::Recovered { ending, rubbish })))
+        let strangers = stage::strangers(cx.state);
+        Ok(Answer::Done(Box::new(Report::Recovered { ending, rubbish, strangers })))
     })();
     recovered.unwrap_or_else(Answer::Refused)
+}
+
+/// What is confirmed and where the link leads instead, when nothing is open.
+fn moved(state: &State) -> Result<Option<(Txn, Story, link::Live)>, Failure> {
+    let Some(txn) = store::confirmed(state)?.filter(|_| store::open(state) == OpenTxn::Nothing) else {
+        return Ok(None);
+    };
+    let story = store::story(state, &txn.release)?;
+    let live = link::read(state, story.settings.link.as_path());
+    let stands = live.release() == Some(&txn.release) || left_by_schema(state, &live);
+    Ok((!stands).then_some((txn, story, live)))
+}
+
+/// The same in words, as far as it can be told.
+#[must_use]
+pub fn drifted(state: &State) -> Option<String> {
+    let (txn, story, live) = moved(state).ok()??;
+    Some(format!("{} should lead to {}, but {}", story.settings.link, txn.release, live.words()))
 }
 
 /// What to say of a link that is not where it should be.
@@ -191,7 +205,7 @@ fn torn(cx: Cx<'_>, name: &'static str, why: &str) -> Result<(), Failure> {
 /// Rubbish: folders with our own `building` record whose stage lock is free.
 fn collect_rubbish(cx: Cx<'_>) -> Vec<ReleaseId> {
     let mut gone = Vec::new();
-    let named = store::named(cx.state);
+    let Some(named) = store::named(cx.state) else { return gone };
     let names = cx.state.names("releases").unwrap_or_default();
     let ids: BTreeSet<ReleaseId> =
         names.iter().filter_map(|name| ReleaseId::new(name.strip_suffix(".state").unwrap_or(name)).ok()).collect();

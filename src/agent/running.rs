@@ -135,8 +135,16 @@ pub fn obstacles(settings: &Settings, setup: SetupState) -> Vec<Failure> {
 /// can say, else those of the live services.
 #[must_use]
 pub fn used_by_others(cx: Cx<'_>, id: &ReleaseId) -> Option<String> {
-    let live = store::confirmed(cx.state).ok().flatten()?;
-    let story = store::story(cx.state, &live.release).ok()?;
+    // Cannot be read = in use.
+    let unknown = |failure: Failure| Some(format!("what runs cannot be read: {}", failure.what));
+    let live = match store::confirmed(cx.state) {
+        Ok(live) => live?,
+        Err(failure) => return unknown(failure),
+    };
+    let story = match store::story(cx.state, &live.release) {
+        Ok(story) => story,
+        Err(failure) => return unknown(failure),
+    };
     let hands = Privileged::new(&story.settings);
     let uses = |process: &ProcessInfo| process.runs_from.contains(id.as_str()) || process.uses.contains(id.as_str());
     // Root sees every process, also a job that some other user started by hand or by cron.

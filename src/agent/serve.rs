@@ -4,7 +4,7 @@ use std::io::Read;
 use std::process::ExitCode;
 
 use rollback_deploy_core::model::{AbsPath, CheckResult, Failure, Foreign, Operation, TxnId};
-use rollback_deploy_core::wire::{Act, Answer, FromAgent, Hello, Report, Request};
+use rollback_deploy_core::wire::{Act, Answer, FromAgent, Hello, Report, Request, SetupMode};
 
 use super::cx::{Cx, Session, Tell};
 use super::stage::Incoming;
@@ -55,7 +55,8 @@ pub fn serve(root: &AbsPath, session: &Session, hello: &Hello) -> ExitCode {
     // Permissions are ours to say, whatever the login shell thought.
     let _before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     while let Some((id, request)) = wire.next() {
-        let answer = match State::open(root) {
+        let opened = if is_a_question(&request) { State::look(root) } else { State::open(root) };
+        let answer = match opened {
             Ok(state) => {
                 let voice = Voice(&wire);
                 perform(Cx { state: &state, tell: &voice, session }, &request, &mut &wire)
@@ -66,6 +67,15 @@ pub fn serve(root: &AbsPath, session: &Session, hello: &Hello) -> ExitCode {
     }
     wire.finish();
     ExitCode::SUCCESS
+}
+
+/// Whether nothing may come into being by asking it, not even the state folder.
+fn is_a_question(request: &Request) -> bool {
+    match request {
+        Request::Ask(_) | Request::Act(Act::Inspect(_)) => true,
+        Request::Setup(request) => matches!(request.mode, SetupMode::Plan | SetupMode::Check),
+        Request::Act(_) | Request::Confirm(_) => false,
+    }
 }
 
 /// Carries out one request.

@@ -26,7 +26,8 @@ pub const FOLDER: &str = ".rollback-deploy";
 pub struct State {
     root_path: AbsPath,
     root: OwnedFd,
-    folder: OwnedFd,
+    /// Nothing: there is no state folder yet, and a question does not make one.
+    folder: Option<OwnedFd>,
 }
 
 /// The mutex, held. Everything that changes is here.
@@ -71,6 +72,20 @@ fn open_folder(at: impl AsFd, path: &Path) -> rustix::io::Result<OwnedFd> {
     rustix::fs::openat(at, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
 }
 
+/// The state folder of a root, if there is one.
+fn our_state(root: &OwnedFd, path: &Path) -> Result<Option<OwnedFd>, Failure> {
+    match open_folder(root, Path::new(FOLDER)) {
+        Ok(state) => {
+            owned_by_us(&state, path, 0o077)?;
+            Ok(Some(state))
+        }
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(Failure::refused("the state folder is no real folder")
+            .on_host(path.display())
+            .because(error.to_string())),
+    }
+}
+
 /// What an error of the file system means for a person.
 #[must_use]
 pub fn explain(what: impl Into<String>, place: &Path, error: &io::Error) -> Failure {
@@ -92,7 +107,28 @@ impl State {
     /// # Errors
     /// The root is no real folder of this user that others cannot write.
     pub fn open(root: &AbsPath) -> Result<Self, Failure> {
+        let looked = Self::look(root)?;
         let folder = root.as_path().join(FOLDER);
+        let state = if let Some(state) = looked.folder {
+            state
+        } else {
+            make(&looked.root, FOLDER, &folder)?;
+            our_state(&looked.root, &folder)?
+                .ok_or_else(|| Failure::refused("the state folder was taken away again").on_host(folder.display()))?
+        };
+        // They are made in this order: when the last one is there, all are.
+        let whole = FOLDERS.last().is_some_and(|last| rustix::fs::statat(&state, *last, AtFlags::empty()).is_ok());
+        for name in FOLDERS.iter().filter(|_| !whole) {
+            make(&state, name, &folder.join(name))?;
+        }
+        Ok(Self { folder: Some(state), ..looked })
+    }
+
+    /// Opens it for questions: nothing is made. A root without a state folder answers as an empty one.
+    ///
+    /// # Errors
+    /// The root or its state folder is no real folder of this user that others cannot write.
+    pub fn look(root: &AbsPath) -> Result<Self, Failure> {
         let root_fd = open_folder(rustix::fs::CWD, root.as_path()).map_err(|error| {
             Failure::refused("the app's folder cannot be opened")
                 .on_host(root)
@@ -100,23 +136,13 @@ impl State {
                 .hint(format!("Make it: `sudo install -d -o $USER {root}`, or let `rollback-deploy setup` do it."))
         })?;
         owned_by_us(&root_fd, root.as_path(), 0o022)?;
-        let state = match open_folder(&root_fd, Path::new(FOLDER)) {
-            Err(Errno::NOENT) => {
-                make(&root_fd, FOLDER, &folder)?;
-                open_folder(&root_fd, Path::new(FOLDER))
-            }
-            opened => opened,
-        };
-        let state = state.map_err(|error| {
-            Failure::refused("the state folder is no real folder").on_host(folder.display()).because(error.to_string())
-        })?;
-        owned_by_us(&state, &folder, 0o077)?;
-        // They are made in this order: when the last one is there, all are.
-        let whole = FOLDERS.last().is_some_and(|last| rustix::fs::statat(&state, *last, AtFlags::empty()).is_ok());
-        for name in FOLDERS.iter().filter(|_| !whole) {
-            make(&state, name, &folder.join(name))?;
-        }
-        Ok(Self { root_path: root.clone(), root: root_fd, folder: state })
+        let folder = our_state(&root_fd, &root.as_path().join(FOLDER))?;
+        Ok(Self { root_path: root.clone(), root: root_fd, folder })
+    }
+
+    /// The state folder; an error of the kind "not found" where there is none.
+    fn folder(&self) -> rustix::io::Result<&OwnedFd> {
+        self.folder.as_ref().ok_or(Errno::NOENT)
     }
 
     /// The app's folder.
@@ -143,7 +169,8 @@ impl State {
     /// It is there but cannot be read, is no regular file, or is larger than anything of ours.
     pub fn read_text(&self, name: &str) -> io::Result<Option<String>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let file = match rustix::fs::openat(&self.folder, name, flags, Mode::empty()) {
+        let opened = self.folder().and_then(|folder| rustix::fs::openat(folder, name, flags, Mode::empty()));
+        let file = match opened {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -165,18 +192,23 @@ impl State {
         }
     }
 
-    /// Whether a name exists.
+    /// Whether a name exists. One that cannot be looked at counts: nothing is done as if it were free.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+        let looked = self.folder().and_then(|folder| rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW));
+        !matches!(looked, Err(Errno::NOENT))
     }
 
-    /// The names in a folder of the state, sorted.
+    /// The names in a folder of the state, sorted; none when the folder is not there.
     ///
     /// # Errors
     /// It cannot be read.
     pub fn names(&self, folder: &str) -> io::Result<Vec<String>> {
-        let at = open_folder(&self.folder, Path::new(folder))?;
+        let at = match self.folder().and_then(|state| open_folder(state, Path::new(folder))) {
+            Ok(at) => at,
+            Err(Errno::NOENT) => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(at)? {
             let entry = entry?;
@@ -197,7 +229,7 @@ impl State {
     pub fn try_lock(&self, name: &str) -> io::Result<Option<OwnedFd>> {
         loop {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let file = rustix::fs::openat(&self.folder, name, flags, Mode::RUSR | Mode::WUSR)?;
+            let file = rustix::fs::openat(self.folder()?, name, flags, Mode::RUSR | Mode::WUSR)?;
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK) => return Ok(None),
@@ -205,7 +237,7 @@ impl State {
             }
             // A clean-up may have removed the name between open and lock: then this lock excludes nobody.
             let ours = rustix::fs::fstat(&file)?;
-            match rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            match rustix::fs::statat(self.folder()?, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(named) if named.st_ino == ours.st_ino => return Ok(Some(file)),
                 _ => {}
             }
@@ -249,12 +281,12 @@ impl State {
     fn write_fresh(&self, name: &str, content: &[u8]) -> io::Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let written = (|| {
-            let mut file = File::from(rustix::fs::openat(&self.folder, name, flags, Mode::RUSR | Mode::WUSR)?);
+            let mut file = File::from(rustix::fs::openat(self.folder()?, name, flags, Mode::RUSR | Mode::WUSR)?);
             file.write_all(content)?;
             file.sync_all()
         })();
         if written.is_err() {
-            let _cleaned = rustix::fs::unlinkat(&self.folder, name, AtFlags::empty());
+            self.forget(name);
         }
         written
     }
@@ -276,10 +308,11 @@ impl State {
     /// It was not written; what was there before still is.
     pub fn put_text(&self, name: &str, text: &str) -> io::Result<()> {
         let temporary = fresh_name(name);
-        let _leftover = rustix::fs::unlinkat(&self.folder, &temporary, AtFlags::empty());
+        self.forget(&temporary);
         self.write_fresh(&temporary, text.as_bytes())?;
-        if let Err(error) = rustix::fs::renameat(&self.folder, &temporary, &self.folder, name) {
-            let _cleaned = rustix::fs::unlinkat(&self.folder, &temporary, AtFlags::empty());
+        let folder = self.folder()?;
+        if let Err(error) = rustix::fs::renameat(folder, &temporary, folder, name) {
+            self.forget(&temporary);
             return Err(error.into());
         }
         self.settle(parent_of(name))
@@ -291,10 +324,11 @@ impl State {
     /// It was not written.
     pub fn publish(&self, name: &str, text: &str) -> io::Result<Taken> {
         let temporary = fresh_name(name);
-        let _leftover = rustix::fs::unlinkat(&self.folder, &temporary, AtFlags::empty());
+        self.forget(&temporary);
         self.write_fresh(&temporary, text.as_bytes())?;
-        let linked = rustix::fs::linkat(&self.folder, &temporary, &self.folder, name, AtFlags::empty());
-        let _cleaned = rustix::fs::unlinkat(&self.folder, &temporary, AtFlags::empty());
+        let folder = self.folder()?;
+        let linked = rustix::fs::linkat(folder, &temporary, folder, name, AtFlags::empty());
+        self.forget(&temporary);
         match linked {
             Ok(()) => self.settle(parent_of(name)).map(|()| Taken::Ours),
             Err(Errno::EXIST) => Ok(Taken::Theirs),
@@ -307,7 +341,7 @@ impl State {
     /// # Errors
     /// It cannot be synced.
     pub fn settle(&self, folder: &str) -> io::Result<()> {
-        let at = open_folder(&self.folder, Path::new(folder))?;
+        let at = open_folder(self.folder()?, Path::new(folder))?;
         Ok(rustix::fs::fsync(&at)?)
     }
 
@@ -343,7 +377,7 @@ impl State {
 
     /// Removes a name of the state that decides nothing any more; best effort.
     pub fn forget(&self, name: &str) {
-        let _gone = rustix::fs::unlinkat(&self.folder, name, AtFlags::empty());
+        let _gone = self.folder().and_then(|folder| rustix::fs::unlinkat(folder, name, AtFlags::empty()));
     }
 
     /// Keeps some blocks and inodes for ourselves, for the day when the disk is full; best effort, made once.
@@ -383,7 +417,8 @@ impl Held<'_> {
     /// # Errors
     /// The rename failed: nothing was decided. A failed sync is an error too, although the rename is visible.
     pub fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        rustix::fs::renameat(&self.state.folder, from, &self.state.folder, to)?;
+        let folder = self.state.folder()?;
+        rustix::fs::renameat(folder, from, folder, to)?;
         self.state.settle(".")
     }
 
@@ -392,7 +427,8 @@ impl Held<'_> {
     /// # Errors
     /// It was not linked.
     pub fn link(&self, from: &str, to: &str) -> io::Result<()> {
-        match rustix::fs::linkat(&self.state.folder, from, &self.state.folder, to, AtFlags::empty()) {
+        let folder = self.state.folder()?;
+        match rustix::fs::linkat(folder, from, folder, to, AtFlags::empty()) {
             Ok(()) | Err(Errno::EXIST) => self.state.settle(parent_of(to)),
             Err(error) => Err(error.into()),
         }
@@ -419,7 +455,7 @@ impl Held<'_> {
     /// # Errors
     /// It is there and cannot be removed.
     pub fn remove(&self, name: &str) -> io::Result<()> {
-        match rustix::fs::unlinkat(&self.state.folder, name, AtFlags::empty()) {
+        match rustix::fs::unlinkat(self.state.folder()?, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use rollback_deploy_core::model::record::RecordError;
 use rollback_deploy_core::model::{
-    BootToken, Failure, Kind, Open, Proven, Record, ReleaseId, ReleaseRow, ReleaseState, SameBoot, SchemaVerdict,
-    Seconds, Status, Story, Txn, TxnId, Uptime,
+    BootToken, Failure, Foreign, Kind, Open, Proven, Record, ReleaseId, ReleaseRow, ReleaseState, SameBoot,
+    SchemaVerdict, Seconds, Status, Story, Txn, TxnId, Uptime,
 };
 
 use super::state::{ReadError, State, earlier};
-use super::{clock, ending, link};
+use super::{clock, ending, heads, link};
 
 /// Names in the state folder.
 pub mod names {
@@ -40,15 +40,20 @@ pub mod names {
     pub const ACTIVATED: &str = "activated";
     /// A migration that was begun.
     pub const MIGRATION: &str = "migration";
+    /// What the idle watchdog told of a link that was moved by hand; decides nothing.
+    pub const DRIFT: &str = "drift";
     /// Whose root this is.
     pub const IDENTITY: &str = "identity";
+    /// What fingerprints are keyed with; never leaves this host.
+    pub const KEY: &str = "key";
     /// The flock of a step that runs commands.
     pub const STEP: &str = "step";
 
     /// Whether a name in `releases/` belongs to a release instead of being one. No release is called so.
     #[must_use]
     pub fn is_beside(name: &str) -> bool {
-        [".state", ".manifest", ".env", ".assets"].iter().any(|suffix| name.ends_with(suffix)) || name.contains(".tmp.")
+        [".state", ".manifest", ".env", ".assets", ".heads"].iter().any(|suffix| name.ends_with(suffix))
+            || name.contains(".tmp.")
     }
 
     /// The story of a release.
@@ -66,6 +71,12 @@ pub mod names {
     pub fn manifest(id: &ReleaseId) -> String {
         format!("releases/{id}.manifest")
     }
+    /// Where the database stood before and after its migration.
+    #[must_use]
+    pub fn heads(id: &ReleaseId) -> String {
+        format!("releases/{id}.heads")
+    }
+
     /// The environment file a release was confirmed with.
     #[must_use]
     pub fn environment(id: &ReleaseId) -> String {
@@ -164,11 +175,13 @@ pub fn open(state: &State) -> OpenTxn {
 
 /// When the window of a change ends, with its lease, never later than its hard limit.
 fn deadline(state: &State, txn: &Txn) -> Uptime {
+    // One that cannot be read extends nothing: an early end is the safe side.
     let lease = state.read(names::LEASE).ok().flatten().filter(|record| record.get("txn") == Some(txn.id.as_str()));
     let extended = lease.and_then(|record| record.parse("deadline").ok().map(Uptime));
     earlier(extended.unwrap_or(txn.deadline).max(txn.deadline), txn.hard_limit)
 }
 
+// The same holds for a hold: then the change's own rule decides now.
 fn hold_record(state: &State, txn: &Txn) -> Option<Record> {
     state.read(names::HELD).ok().flatten().filter(|record| record.get("txn") == Some(txn.id.as_str()))
 }
@@ -226,22 +239,17 @@ pub fn release_state(state: &State, id: &ReleaseId) -> ReleaseState {
     record.and_then(|record| ReleaseState::from_record(&record).ok()).unwrap_or(ReleaseState::Building)
 }
 
-/// Whether a release is recorded as building, beyond any doubt: what cannot be read is not.
+/// Every release that a record of a change names: none of them is ever rubbish. Nothing when one cannot be read: then
+/// any may be named.
 #[must_use]
-pub fn is_building(state: &State, id: &ReleaseId) -> bool {
-    let record = state.read(&names::state(id)).ok().flatten();
-    matches!(record.map(|record| ReleaseState::from_record(&record)), Some(Ok(ReleaseState::Building)))
-}
-
-/// Every release that a record of a change names: none of them is ever rubbish.
-#[must_use]
-pub fn named(state: &State) -> BTreeSet<ReleaseId> {
-    let now = confirmed(state).ok().flatten();
+pub fn named(state: &State) -> Option<BTreeSet<ReleaseId>> {
+    let now = confirmed(state).ok()?;
     let open = match open(state) {
         OpenTxn::Pending(txn) | OpenTxn::Aborting(txn) => Some(txn),
-        OpenTxn::Nothing | OpenTxn::Torn { .. } | OpenTxn::Unreadable { .. } => None,
+        OpenTxn::Nothing => None,
+        OpenTxn::Torn { .. } | OpenTxn::Unreadable { .. } => return None,
     };
-    now.into_iter().chain(open).flat_map(|txn| [Some(txn.release), txn.previous]).flatten().collect()
+    Some(now.into_iter().chain(open).flat_map(|txn| [Some(txn.release), txn.previous]).flatten().collect())
 }
 
 /// The folder of a release.
@@ -250,7 +258,8 @@ pub fn folder(state: &State, id: &ReleaseId) -> PathBuf {
     state.root().as_path().join("releases").join(id.as_str())
 }
 
-/// Every change that was confirmed once and replaced since, newest first by the host's own count.
+/// Every change that was confirmed once and replaced since, newest first by the host's own count. What cannot be read is
+/// left out: only for showing; decisions go by [`whole_history`].
 #[must_use]
 pub fn history(state: &State) -> Vec<Txn> {
     let mut all: Vec<Txn> = state
@@ -280,12 +289,20 @@ pub fn whole_history(state: &State) -> Result<Vec<Txn>, Failure> {
 }
 
 /// The number of the next change.
-#[must_use]
-pub fn next_seq(state: &State) -> u64 {
-    let confirmed = confirmed(state).ok().flatten().map(|txn| txn.seq);
-    let undone = [names::ABORTED, names::FAILED].map(|name| txn(state, name).ok().flatten().map(|txn| txn.seq));
-    let once = history(state).first().map(|txn| txn.seq);
-    undone.into_iter().chain([confirmed, once]).flatten().max().unwrap_or_default() + 1
+///
+/// # Errors
+/// A record of an earlier one cannot be read: its number might be given twice.
+pub fn next_seq(state: &State) -> Result<u64, Failure> {
+    let confirmed = confirmed(state)?.map(|txn| txn.seq);
+    let undone = [names::ABORTED, names::FAILED].map(|name| match txn(state, name) {
+        Ok(txn) => Ok(txn.map(|txn| txn.seq)),
+        // Torn: what it was about is over, and nothing goes by it.
+        Err(ReadError::Record(error)) if !matches!(error, RecordError::Newer { .. }) => Ok(None),
+        Err(error) => Err(unreadable(state, name, &error)),
+    });
+    let once = whole_history(state)?.first().map(|txn| txn.seq);
+    let [aborted, failed] = undone;
+    Ok([aborted?, failed?, confirmed, once].into_iter().flatten().max().unwrap_or_default() + 1)
 }
 
 /// Whether a change was confirmed, now or once.
@@ -328,31 +345,22 @@ pub fn releases(state: &State) -> Vec<ReleaseRow> {
     rows
 }
 
+/// Whether a release was confirmed here, now or once, and is not bad; also when that cannot be told: only for leaving
+/// alone what may be needed.
+#[must_use]
+pub fn may_be_proven(state: &State, id: &ReleaseId) -> bool {
+    let readable = confirmed(state).is_ok() && whole_history(state).is_ok();
+    !readable || releases(state).iter().any(|row| row.id == *id && row.proven)
+}
+
 /// A confirmed change with what its release is.
 fn proven(state: &State, txn: &Txn) -> Option<Proven> {
-    let story = story(state, &txn.release).ok()?;
-    Some(Proven {
-        version: story.info.version,
-        commit: story.info.commit,
-        content: story.content,
-        settings: story.settings.fingerprint(),
-        release: txn.release.clone(),
-        txn: txn.id.clone(),
-        at: txn.at.clone(),
-        by: txn.by.clone(),
-        schema: txn.schema,
-    })
+    proven_now(state, txn).ok()
 }
 
 /// What a rollback without a name goes to: the newest proven release that is there and is not the one confirmed now.
 ///
 /// After a rollback the release that was left is not offered again: going back twice goes back twice (B13).
-#[must_use]
-pub fn way_back(state: &State, confirmed: &Txn) -> Option<Txn> {
-    way_back_in(state, confirmed, &history(state))
-}
-
-/// The same, of a history that was read already.
 #[must_use]
 pub fn way_back_in(state: &State, confirmed: &Txn, history: &[Txn]) -> Option<Txn> {
     let usable = |txn: &&Txn| {
@@ -384,8 +392,17 @@ pub fn status(state: &State, live_link: &std::path::Path) -> Result<Status, Fail
         (None, None) => (!now.is_absent()).then(|| now.words().into()),
     };
     let failed = ending::needs_a_human(state).then(|| ending::words(state));
+    // An entry that is overlooked would make an older release the way back.
+    let (history, way_back_unknown) = match whole_history(state) {
+        Ok(history) => (history, None),
+        Err(failure) => (Vec::new(), Some(failure)),
+    };
     Ok(Status {
-        way_back: confirmed.as_ref().and_then(|txn| way_back(state, txn)).and_then(|txn| proven(state, &txn)),
+        way_back: confirmed
+            .as_ref()
+            .and_then(|txn| way_back_in(state, txn, &history))
+            .and_then(|txn| proven(state, &txn)),
+        way_back_unknown,
         confirmed: confirmed.as_ref().and_then(|txn| proven(state, txn)),
         link: now.release().cloned(),
         drift,
@@ -426,6 +443,7 @@ pub fn proven_now(state: &State, txn: &Txn) -> Result<Proven, Failure> {
         at: txn.at.clone(),
         by: txn.by.clone(),
         schema: txn.schema,
+        head: heads::of_release(state, &txn.release).and_then(|heads| heads.after).map(Foreign::new),
     })
 }
 

@@ -53,7 +53,10 @@ pub fn watch(cx: Cx<'_>, kind: WatchdogKind) -> ExitCode {
     let mut pause = SHORTEST;
     loop {
         let open = match store::open(cx.state) {
-            OpenTxn::Nothing => return ExitCode::SUCCESS,
+            OpenTxn::Nothing => {
+                report_drift(cx);
+                return ExitCode::SUCCESS;
+            }
             OpenTxn::Pending(txn) => Some(txn),
             OpenTxn::Aborting(txn) => {
                 hand_over(cx, &txn, kind);
@@ -81,6 +84,26 @@ pub fn watch(cx: Cx<'_>, kind: WatchdogKind) -> ExitCode {
             tracing::error!(what = %failure.what, place = ?failure.place, because = ?failure.because, "not settled yet");
         }
         thread::sleep(pause);
+    }
+}
+
+/// Nothing is open, and the live link leads elsewhere than what is confirmed: told once, and never touched.
+fn report_drift(cx: Cx<'_>) {
+    let now = recover::drifted(cx.state).unwrap_or_default();
+    let told = cx.state.read(names::DRIFT).ok().flatten();
+    let told = told.as_ref().and_then(|told| told.get("what")).unwrap_or_default();
+    if now == told {
+        return;
+    }
+    if now.is_empty() {
+        cx.state.forget(names::DRIFT);
+        cx.state.log_line("the live link leads to what is confirmed again");
+    } else {
+        tracing::warn!(what = now, "drift");
+        // Where it cannot be recorded that it was told, it is not told every minute.
+        if cx.state.put(names::DRIFT, &Record::new().with("what", &now).with("at", clock::wall())).is_ok() {
+            cx.state.log_line(&format!("drift: {now}; nothing was touched"));
+        }
     }
 }
 
@@ -118,7 +141,7 @@ fn attend(cx: Cx<'_>, txn: &Txn, kind: WatchdogKind, strikes: &mut Strikes) -> R
 
 /// Proven in this process's own context: everything that an undo would need.
 fn could_act(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
-    let Some(previous) = &txn.previous else { return Ok(()) };
+    let Some(previous) = &txn.previous else { return could_clear(cx, txn) };
     let old = store::story(cx.state, previous)?;
     if !store::folder(cx.state, previous).is_dir() {
         return Err(Failure::refused(format!("the folder of {previous} is gone: there would be no way back")));
@@ -129,6 +152,15 @@ fn could_act(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
         return Err(Failure::refused("the ready-made link of the way back is gone").on_host(ready.display()));
     }
     running::obstacles(&old.settings, SetupState::Done).into_iter().next().map_or(Ok(()), Err)
+}
+
+/// The undo of a first deploy: its services are stopped, its link is taken away.
+fn could_clear(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
+    let new = store::story(cx.state, &txn.release)?;
+    let folder = new.settings.link.parent();
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)
+        .map_err(|error| super::state::explain("the live link could not be taken away again", folder, &error.into()))?;
+    running::obstacles(&new.settings, SetupState::Done).into_iter().next().map_or(Ok(()), Err)
 }
 
 /// Failed looks in a row.

@@ -26,7 +26,7 @@ pub fn missing(file: &Path, names: &[EnvName]) -> io::Result<Vec<EnvName>> {
 /// What differs between two environment files, by names only: values may be secrets.
 #[must_use]
 pub fn difference(from: &str, to: &str) -> String {
-    let (from, to) = (pairs(from), pairs(to));
+    let (from, to) = (values(from), values(to));
     let names = |what: &str, fits: &dyn Fn(&str) -> bool| {
         let all: BTreeSet<&str> = from.keys().chain(to.keys()).copied().filter(|name| fits(name)).collect();
         (!all.is_empty()).then(|| format!("{what}: {}", all.into_iter().collect::<Vec<_>>().join(", ")))
@@ -40,8 +40,9 @@ pub fn difference(from: &str, to: &str) -> String {
     if words.is_empty() { "nothing differs".to_owned() } else { words.join("; ") }
 }
 
-/// Names with their values. A line inside a value of several lines, such as of a key, is never taken for a name.
-fn pairs(text: &str) -> BTreeMap<&str, String> {
+/// Names with their values, for comparing two files. A line inside a value of several lines, such as of a key, is never taken for a name.
+#[must_use]
+pub fn values(text: &str) -> BTreeMap<&str, String> {
     let mut found: BTreeMap<&str, String> = BTreeMap::new();
     // The name whose value goes on, and the quote that ends it; a line that ends with \ goes on as well.
     let mut open: Option<(&str, Option<char>)> = None;
@@ -69,12 +70,16 @@ fn pairs(text: &str) -> BTreeMap<&str, String> {
 
 /// The name of a `NAME=value` line whose value is not empty.
 fn name_with_value(line: &str) -> Option<&str> {
+    pair(line).map(|(name, _)| name)
+}
+
+fn pair(line: &str) -> Option<(&str, &str)> {
     let line = line.trim();
     let line = line.strip_prefix("export ").unwrap_or(line);
     let (name, value) = line.split_once('=')?;
     let value = value.trim();
     let inner = ['"', '\''].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote)).unwrap_or(value);
-    (!line.starts_with('#') && !inner.is_empty()).then_some(name.trim())
+    (!line.starts_with('#') && !inner.is_empty()).then_some((name.trim(), inner))
 }
 
 pub(super) fn ask(file: &RelPath, names: &[EnvName], place: &Place<'_>) -> Seen {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared, join_all};
-use rollback_deploy_core::model::{CheckResult, Failure, Kind, Label, Outcome};
+use rollback_deploy_core::model::{CheckResult, Failure, Kind, Label, Outcome, TxnId};
+use rollback_deploy_core::plan::story::Trouble;
 use rollback_deploy_core::plan::{Fact, Next, Plan, Story, next};
 use rollback_deploy_core::wire::{Act, Answer};
 use tokio::time::sleep;
@@ -17,6 +18,8 @@ use crate::target::{Cx, Target, by};
 
 /// What is left of the 7 seconds after the first signal, for everything that must still be asked.
 const SETTLE: Duration = Duration::from_secs(6);
+/// The part of it that an act under way has to end: the undo after it needs the rest.
+const TO_END: u32 = 3;
 
 /// The targets of a run, by label.
 pub type Fleet = BTreeMap<Label, Arc<dyn Target>>;
@@ -29,16 +32,9 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Stops when this token is cancelled by somebody else.
-    #[must_use]
-    pub fn on(token: CancellationToken) -> Self {
-        // Which signal it was, the one who cancels knows.
-        Self { token, signal: Arc::new(AtomicU8::new(15)) }
-    }
-
-    /// Stops the run because of this signal.
+    /// Stops the run because of this signal; of several the first one counts.
     pub fn because_of(&self, signal: u8) {
-        self.signal.store(signal, Ordering::SeqCst);
+        let _later = self.signal.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
         self.token.cancel();
     }
 
@@ -82,6 +78,13 @@ pub struct Ended {
 /// When everything decisive must be over: some seconds after the first signal.
 type Limit = Shared<BoxFuture<'static, ()>>;
 
+struct Limits {
+    /// For an act that was under way when the signal came.
+    act: Limit,
+    /// For everything.
+    all: Limit,
+}
+
 fn limit(stop: &Stop, settle: Duration) -> Limit {
     let token = stop.token().clone();
     async move {
@@ -105,17 +108,23 @@ async fn run_within(
     settle: Duration,
 ) -> Ended {
     let mut story = Story::new(plan);
-    let limit = limit(stop, settle);
+    let limits = Limits { act: limit(stop, settle / TO_END), all: limit(stop, settle) };
+    let mut waiting = Waiting::default();
     loop {
         story.cancelled = story.cancelled.or(stop.signal());
         match next(plan, &story) {
             Next::Perform(acts) => {
                 let settling = story.cancelled.is_some();
-                let asked = acts.into_iter().map(|(label, act)| async {
-                    let answer = perform(fleet, &label, &act, events, stop, settling, &limit).await;
-                    (label, act, answer)
+                let asked = acts.into_iter().map(|(label, act)| {
+                    let busy = waiting.holder(&label, &act).cloned();
+                    let (limits, fleet) = (&limits, &fleet);
+                    async move {
+                        let answer = perform(fleet, &label, &act, events, stop, settling, busy, limits).await;
+                        (label, act, answer)
+                    }
                 });
                 for (label, act, answer) in join_all(asked).await {
+                    waiting.note(&label, &answer);
                     story.answered(plan, &label, &act, answer);
                 }
             }
@@ -136,7 +145,7 @@ async fn run_within(
                     let cx = Cx { events: events.clone(), stop: CancellationToken::new() };
                     events.tell(Some(&label), Fact::Confirming);
                     let answer = match fleet.get(&label) {
-                        Some(target) => in_time(target.as_ref(), target.confirm(proof, &cx), &limit).await,
+                        Some(target) => in_time(target.as_ref(), target.confirm(proof, &cx), &limits.all).await,
                         None => Err(unknown_target(&label)),
                     };
                     tell_answer(events, &label, None, &answer);
@@ -147,7 +156,9 @@ async fn run_within(
                 }
             }
             Next::Wait(seconds) => {
-                events.tell(None, Fact::Step(format!("waiting {seconds} for another change")));
+                if let Some(words) = waiting.words(plan, &story) {
+                    events.tell(None, Fact::Step(words));
+                }
                 tokio::select! {
                     () = sleep(Duration::from_secs(seconds.0)) => {}
                     () = stop.token().cancelled() => {}
@@ -163,6 +174,7 @@ fn unknown_target(label: &Label) -> Failure {
     Failure::bug(format!("the plan names {label}, but there is no such target"))
 }
 
+#[expect(clippy::too_many_arguments, reason = "the loop's own surroundings")]
 async fn perform(
     fleet: &Fleet,
     label: &Label,
@@ -170,14 +182,26 @@ async fn perform(
     events: &crate::engine::Events,
     stop: &Stop,
     settling: bool,
-    limit: &Limit,
+    busy: Option<TxnId>,
+    limits: &Limits,
 ) -> Result<Answer, Failure> {
     let Some(target) = fleet.get(label) else { return Err(unknown_target(label)) };
-    events.tell(Some(label), Fact::Started(Box::new(act.clone())));
+    let started = || events.tell(Some(label), Fact::Started(Box::new(act.clone())));
+    // Asked again and again while somebody else is at it: told only when that changes.
+    if busy.is_none() {
+        started();
+    }
     // What settles a change is not cancelled with the run; it is handed over to the watchdog when time is up.
-    let token = if settling { CancellationToken::new() } else { stop.token().clone() };
+    let (token, limit) =
+        if settling { (CancellationToken::new(), &limits.all) } else { (stop.token().clone(), &limits.act) };
     let cx = Cx { events: events.clone(), stop: token };
     let answer = in_time(target.as_ref(), target.perform(act, &cx), limit).await;
+    let answer = answer.map(|answer| signed(answer, stop));
+    match (busy, &answer) {
+        (Some(busy), Ok(Answer::Busy(holder))) if holder.txn == busy => return answer,
+        (Some(_), _) => started(),
+        (None, _) => {}
+    }
     match (act, &answer) {
         // The release is permanent: what comes of tidying up decides nothing.
         (Act::Prune { .. }, Ok(Answer::Refused(failure) | Answer::Failed(failure)) | Err(failure)) => {
@@ -192,6 +216,57 @@ async fn perform(
         _ => tell_answer(events, label, Some(act), &answer),
     }
     answer
+}
+
+/// Who is waited for, so that it is told once and not at each look.
+#[derive(Default)]
+struct Waiting {
+    holders: BTreeMap<Label, TxnId>,
+    told: Option<String>,
+}
+
+impl Waiting {
+    /// Whose change was open there when this act was asked before.
+    fn holder(&self, label: &Label, act: &Act) -> Option<&TxnId> {
+        self.holders.get(label).filter(|_| matches!(act, Act::Begin(_)))
+    }
+
+    fn note(&mut self, label: &Label, answer: &Result<Answer, Failure>) {
+        match answer {
+            Ok(Answer::Busy(holder)) => drop(self.holders.insert(label.clone(), holder.txn.clone())),
+            _ => drop(self.holders.remove(label)),
+        }
+    }
+
+    /// The words, when they are others than those told before.
+    fn words(&mut self, plan: &Plan, story: &Story) -> Option<String> {
+        let busy = story.courses.iter().filter_map(|(label, course)| match &course.trouble {
+            Some(Trouble::Busy(holder)) => {
+                Some(format!("{label}: a {} of {} by {} is open", holder.operation, holder.release, holder.by))
+            }
+            _ => None,
+        });
+        let busy: Vec<_> = busy.collect();
+        let words = if busy.is_empty() {
+            "a host would not confirm: it is asked again".to_owned()
+        } else {
+            format!("waiting at most {}; {}", plan.wait, busy.join("; "))
+        };
+        (self.told.as_ref() != Some(&words)).then(|| {
+            self.told = Some(words.clone());
+            words
+        })
+    }
+}
+
+/// A host only knows that it was asked to end; which signal it was, we know.
+fn signed(answer: Answer, stop: &Stop) -> Answer {
+    match (answer, stop.signal()) {
+        (Answer::Failed(Failure { kind: Kind::Cancelled { .. }, what, place, hints, because }), Some(signal)) => {
+            Answer::Failed(Failure { kind: Kind::Cancelled { signal }, what, place, hints, because })
+        }
+        (answer, _) => answer,
+    }
 }
 
 /// An answer, or when time is up: the host's watchdog goes on, and the words say until when.

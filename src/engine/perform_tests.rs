@@ -1,6 +1,6 @@
 //! The loop against targets that never answer, and the words it says then.
 
-use rollback_deploy_core::model::{Operation, ReleaseId, SchemaVerdict, Seconds, TxnId, Verdict, WatchdogKind};
+use rollback_deploy_core::model::{Operation, ReleaseId, SchemaVerdict, Seconds, Verdict, WatchdogKind};
 use rollback_deploy_core::plan::{Event, TargetPlan, Wanted};
 use rollback_deploy_core::wire::Report;
 
@@ -26,7 +26,7 @@ impl Reader for Ears {
             _ => return,
         };
         if text == self.at {
-            self.stop.because_of(15);
+            self.stop.because_of(2);
         }
         self.heard.lock().unwrap().push(text);
     }
@@ -69,8 +69,8 @@ async fn silent(at: &'static str) -> (Outcome, String, String) {
 
 fn fine(word: &str) -> Option<Answer> {
     Some(reported(match word {
-        "recover" => Report::Recovered { ending: None, rubbish: vec![] },
-        "begin" => Report::Begun { previous: None, settles_in: Seconds(60), preempted: None },
+        "recover" => Report::Recovered { ending: None, rubbish: vec![], strangers: vec![] },
+        "begin" => Report::Begun { previous: None, settles_in: Seconds(60), preempted: None, environment: vec![] },
         "arm" => Report::Armed { watchdog: WatchdogKind::Systemd },
         "migrate" => Report::Migrated { schema: SchemaVerdict::None, ran: false },
         "activate" => Report::Activated { proofs: vec![checked(Verdict::Pass)], settles_in: Seconds(60) },
@@ -103,4 +103,117 @@ async fn tidying_up_that_fails_is_a_warning() {
     assert_eq!(outcome, Outcome::Done);
     assert_eq!(asked.matches("prune").count(), 1, "{asked}");
     assert!(heard.ends_with("old releases were not removed: no room"), "{heard}");
+}
+
+#[tokio::test]
+async fn a_host_that_was_asked_to_end_is_told_by_which_signal() {
+    /// Keeps the kinds of failed answers.
+    struct Kinds(Arc<std::sync::Mutex<Vec<Kind>>>, Stop);
+    impl Reader for Kinds {
+        fn read(&mut self, event: &Event) {
+            match &event.fact {
+                Fact::Started(act) if act.word() == "activate" => self.1.because_of(2),
+                Fact::Answered(_, answer) => {
+                    if let Answer::Failed(failure) = answer.as_ref() {
+                        self.0.lock().unwrap().push(failure.kind.clone());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    let ended = Answer::Undone(rollback_deploy_core::model::Ending {
+        txn: TxnId::new("t").unwrap(),
+        release: ReleaseId::new("v1").unwrap(),
+        now: None,
+        healthy: true,
+        why: String::new(),
+        marked_bad: false,
+        recovered_seconds: 0,
+        evidence: None,
+    });
+    // The host's own word for "ended from outside".
+    let cancelled = Answer::Failed(Failure::new(Kind::Cancelled { signal: 15 }, "it was ended"));
+    let target = Arc::new(Fake::new("a", move |word, _| match word {
+        "activate" => Some(cancelled.clone()),
+        "abort" => Some(ended.clone()),
+        word => fine(word),
+    }));
+    let fleet: Fleet = [(target.label().clone(), target.clone() as Arc<dyn Target>)].into();
+    let (kinds, stop) = (Arc::default(), Stop::default());
+    let events = Events::new(vec![Box::new(Kinds(Arc::clone(&kinds), stop.clone()))]);
+    let ended = run(&plan(), &fleet, &events, &stop).await;
+    assert_eq!(ended.outcome, Outcome::Cancelled { signal: 2 });
+    assert_eq!(*kinds.lock().unwrap(), [Kind::Cancelled { signal: 2 }]);
+}
+
+#[tokio::test]
+async fn what_does_not_end_when_asked_leaves_time_for_the_undo() {
+    let undone = rollback_deploy_core::model::Ending {
+        txn: TxnId::new("t").unwrap(),
+        release: ReleaseId::new("v1").unwrap(),
+        now: None,
+        healthy: true,
+        why: String::new(),
+        marked_bad: false,
+        recovered_seconds: 0,
+        evidence: None,
+    };
+    let target = Arc::new(Fake::new("a", move |word, _| match word {
+        "activate" => None,
+        "abort" => Some(Answer::Undone(undone.clone())),
+        word => fine(word),
+    }));
+    let fleet: Fleet = [(target.label().clone(), target.clone() as Arc<dyn Target>)].into();
+    let stop = Stop::default();
+    let ears = Ears { heard: Arc::default(), stop: stop.clone(), at: "activate" };
+    let settle = Duration::from_secs(1);
+    let ended = run_within(&plan(), &fleet, &Events::new(vec![Box::new(ears)]), &stop, settle).await;
+    assert_eq!(ended.outcome, Outcome::Cancelled { signal: 2 });
+    assert!(target.asked().ends_with("activate abort"), "{}", target.asked());
+}
+
+#[tokio::test]
+async fn who_is_waited_for_is_told_once() {
+    /// Keeps what a person would read about waiting.
+    struct Lines(Arc<std::sync::Mutex<Vec<String>>>);
+    impl Reader for Lines {
+        fn read(&mut self, event: &Event) {
+            let line = match &event.fact {
+                Fact::Step(words) => words.clone(),
+                Fact::Started(act) if act.word() == "begin" => "begin".to_owned(),
+                Fact::Answered(act, answer) if act.word() == "begin" => match answer.as_ref() {
+                    Answer::Busy(holder) => format!("busy {}", holder.by),
+                    _ => "begun".to_owned(),
+                },
+                _ => return,
+            };
+            self.0.lock().unwrap().push(line);
+        }
+    }
+    let holder = |by: &str| {
+        Answer::Busy(rollback_deploy_core::wire::act::Holder {
+            txn: TxnId::new(format!("of-{by}")).unwrap(),
+            operation: Operation::Deploy,
+            release: ReleaseId::new("v9").unwrap(),
+            by: by.to_owned(),
+            at: String::new(),
+            settles_in: Seconds(60),
+        })
+    };
+    let target = Arc::new(Fake::new("a", move |word, times| match (word, times) {
+        ("begin", 1..3) => Some(holder("ada")),
+        ("begin", 3) => Some(holder("ben")),
+        (word, _) => fine(word),
+    }));
+    let fleet: Fleet = [(target.label().clone(), target.clone() as Arc<dyn Target>)].into();
+    let heard = Arc::default();
+    let events = Events::new(vec![Box::new(Lines(Arc::clone(&heard)))]);
+    let plan = Plan { wait: Seconds(60), ..plan() };
+    assert_eq!(run(&plan, &fleet, &events, &Stop::default()).await.outcome, Outcome::Done);
+    assert_eq!(
+        heard.lock().unwrap().join("\n"),
+        "begin\nbusy ada\nwaiting at most 60 s; a: a deploy of v9 by ada is open\n\
+         begin\nbusy ben\nwaiting at most 60 s; a: a deploy of v9 by ben is open\nbegin\nbegun"
+    );
 }

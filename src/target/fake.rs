@@ -60,6 +60,7 @@ pub(crate) fn proven(release: &str) -> Proven {
         at: String::new(),
         by: String::new(),
         schema: SchemaVerdict::None,
+        head: None,
     }
 }
 

@@ -171,9 +171,10 @@ impl HostTarget {
     }
 
     async fn ask_once(&self, inner: &mut Inner, request: Request, cx: &Cx) -> Result<Answer, Failure> {
-        let channel = match &mut inner.channel {
+        // Taken out while it is used: a call that nobody waits for any more leaves no half-used connection behind.
+        let mut channel = match inner.channel.take() {
             Some(channel) => channel,
-            none => none.insert(self.link.connect().await?),
+            None => self.link.connect().await?,
         };
         let canceller = channel.canceller();
         let mut hear = |notice: Notice| {
@@ -185,18 +186,22 @@ impl HostTarget {
             };
             cx.events.tell(Some(&self.label), fact);
         };
-        let call = channel.call(request, self.contents.as_deref(), &mut hear);
-        tokio::pin!(call);
-        let mut stopped = false;
-        loop {
-            tokio::select! {
-                answer = &mut call => return answer,
-                () = cx.stop.cancelled(), if !stopped => {
-                    stopped = true;
-                    canceller.cancel();
+        let answer = {
+            let call = channel.call(request, self.contents.as_deref(), &mut hear);
+            tokio::pin!(call);
+            let mut stopped = false;
+            loop {
+                tokio::select! {
+                    answer = &mut call => break answer,
+                    () = cx.stop.cancelled(), if !stopped => {
+                        stopped = true;
+                        canceller.cancel();
+                    }
                 }
             }
-        }
+        };
+        inner.channel = Some(channel);
+        answer
     }
 }
 

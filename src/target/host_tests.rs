@@ -128,7 +128,7 @@ fn gives(window: u64) -> impl Fn(&str, usize) -> Option<Answer> + Send + Sync {
     let settles_in = Seconds(window);
     move |word, _| {
         Some(reported(match word {
-            "begin" => Report::Begun { previous: None, settles_in, preempted: None },
+            "begin" => Report::Begun { previous: None, settles_in, preempted: None, environment: vec![] },
             "activate" => Report::Activated { proofs: vec![checked(Verdict::Pass)], settles_in },
             "renew" => Report::Renewed { settles_in },
             "abort" => Report::NothingOpen,
@@ -221,4 +221,21 @@ async fn a_run_that_is_ended_asks_nothing_again_and_says_until_when() {
     let failure = host.perform(&Act::Activate(txn()), &ended).await.unwrap_err();
     assert!(failure.what.contains("settles itself by "), "{}", failure.what);
     assert_eq!(wire.asked(), "1:begin 1:activate");
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_waits_for_any_more_is_followed_by_a_new_connection() {
+    let mut wire = Wire::new(gives(60));
+    wire.slow = true;
+    let host = wire.host();
+    let cx = Cx { events: Events::new(vec![]), stop: CancellationToken::new() };
+    host.perform(&begin(60), &cx).await.unwrap();
+    // Given up in the middle, as the engine does when a signal came and the host does not end its step.
+    let given_up = tokio::time::timeout(Duration::from_millis(20), host.perform(&Act::Activate(txn()), &cx)).await;
+    assert!(given_up.is_err());
+    let abort = Act::Abort { txn: None, why: String::new(), fault: rollback_deploy_core::wire::act::Fault::World };
+    host.perform(&abort, &cx).await.unwrap();
+    let asked = wire.asked();
+    let of = |word: &str| asked.split(' ').find_map(|one| one.strip_suffix(word)).unwrap().to_owned();
+    assert_ne!(of(":activate"), of(":abort"), "{asked}");
 }

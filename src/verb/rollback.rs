@@ -183,6 +183,9 @@ pub fn choose(status: &Status, rows: &[ReleaseRow], to: &To, allow: &[Allow]) ->
         || rows.iter().filter(|row| row.proven).map(|row| row.version.to_string()).collect::<Vec<_>>().join(", ");
     let live = status.confirmed.as_ref();
     let Some(wanted) = &to.version else {
+        if let Some(failure) = &status.way_back_unknown {
+            return Err(failure.clone().hint("`list` shows the releases of this host: name the one to go back to."));
+        }
         let back = status.way_back.as_ref().ok_or_else(|| {
             Failure::refused("there is nothing to go back to: no older release was ever confirmed on this host")
                 .hint("`list` shows the releases of this host.")

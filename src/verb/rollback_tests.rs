@@ -44,6 +44,7 @@ fn status(live: &str, back: &str, is_open: bool) -> Status {
     Status {
         confirmed: Some(proven(live)),
         way_back: Some(proven(back)),
+        way_back_unknown: None,
         link: Some(id(live)),
         drift: None,
         open: is_open.then_some(open),

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use rollback_deploy_core::file::{Address, Host};
 use rollback_deploy_core::model::{AbsPath, Allow, AppName, EnvName, EnvironmentName, Outcome, Seconds, UnitName};
 use secrecy::SecretString;
-use tokio_util::sync::CancellationToken;
 
 use crate::engine::Events;
+use crate::engine::perform::Stop;
 
 /// What can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,7 +196,7 @@ pub struct Stage {
     /// Where facts are told. The verb tells `Began` and everything after it; the face tells `Ended`.
     pub events: Events,
     /// Asks everything under way to end.
-    pub stop: CancellationToken,
+    pub stop: Stop,
     /// Where `${env:NAME}` is read.
     pub secrets: Arc<dyn Secrets>,
 }

@@ -23,6 +23,8 @@ pub struct Facts {
     pub watchdog: Option<WatchdogKind>,
     /// Whether the host is set up: root face, policy, units.
     pub setup: SetupState,
+    /// Folders among the releases without a record of ours: never touched, and no release is put there.
+    pub strangers: Vec<String>,
     /// What would stop a change, each with its way out; empty when a change can begin.
     pub obstacles: Vec<Failure>,
     /// What a person should know but what stops nothing.
@@ -61,6 +63,8 @@ pub struct Status {
     pub confirmed: Option<Proven>,
     /// What a rollback would go to.
     pub way_back: Option<Proven>,
+    /// Why that is not known, when a record of an earlier change cannot be read.
+    pub way_back_unknown: Option<Failure>,
     /// Where the live link points, when it is a release of ours.
     pub link: Option<ReleaseId>,
     /// What the live link is, in words, when that is not what it should be.
@@ -94,6 +98,8 @@ pub struct Proven {
     pub by: String,
     /// Whether it was deployed with a migration that its predecessor cannot live with.
     pub schema: SchemaVerdict,
+    /// Where its migration left the database, when it says so.
+    pub head: Option<Foreign>,
 }
 
 /// A change that is open.

@@ -25,7 +25,7 @@ pub use name::{AppName, Commit, Digest, EnvName, EnvironmentName, Label, Release
 pub use outcome::Outcome;
 pub use path::{AbsPath, RelPath};
 pub use record::Record;
-pub use release::{ReleaseInfo, ReleaseState, Source, Story};
+pub use release::{Heads, ReleaseInfo, ReleaseState, Source, Story};
 pub use service::{Restart, Service};
 pub use settings::{Migrate, SchemaVerdict, Settings, SharedPath, WatchdogKind};
 pub use time::{BootToken, SameBoot, Seconds, Uptime};

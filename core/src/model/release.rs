@@ -1,8 +1,10 @@
 //! One version on a target: where it came from, its story and its state.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::name::{Commit, Digest, ReleaseId};
+use super::name::{Commit, Digest, ReleaseId, TxnId};
 use super::record::{Record, RecordError};
 use super::settings::Settings;
 
@@ -51,6 +53,9 @@ pub struct Story {
     pub content: Digest,
     /// How it is activated, checked and stopped.
     pub settings: Settings,
+    /// The names that the environment file gave a value when it was staged, each with a fingerprint of its value that says
+    /// nothing outside of this host; absent: there was no such file, or an older program wrote the record.
+    pub environment: Option<BTreeMap<String, String>>,
     /// Who asked for it.
     pub by: String,
     /// When, on this host's wall clock: a hint for people.
@@ -118,6 +123,43 @@ impl ReleaseState {
     }
 }
 
+/// Where the database stood before and after the migration of a release, as the release's own command said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heads {
+    /// In which change.
+    pub txn: TxnId,
+    /// Before the first statement; absent when the command failed.
+    pub before: Option<String>,
+    /// After the last; absent when the command failed, or the migration did not end.
+    pub after: Option<String>,
+}
+
+impl Heads {
+    /// The record to write.
+    #[must_use]
+    pub fn to_record(&self) -> Record {
+        Record::new()
+            .with("txn", &self.txn)
+            .with_some("before", self.before.as_ref())
+            .with_some("after", self.after.as_ref())
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// It names no change.
+    pub fn from_record(record: &Record) -> Result<Self, RecordError> {
+        let text = |key: &str| record.get(key).filter(|head| !head.is_empty()).map(str::to_owned);
+        Ok(Self { txn: record.parse("txn")?, before: text("before"), after: text("after") })
+    }
+
+    /// Whether the database is known to stand where it stood: then the migration had nothing to do.
+    #[must_use]
+    pub fn unmoved(&self) -> bool {
+        self.before.is_some() && self.before == self.after
+    }
+}
+
 impl Story {
     /// The record to write.
     #[must_use]
@@ -131,6 +173,9 @@ impl Story {
             .with("source", json(serde_json::to_string(&self.info.source)))
             .with("content", &self.content)
             .with("settings", json(serde_json::to_string(&self.settings)))
+            // For people who compare: the settings themselves stand above.
+            .with("config", self.settings.fingerprint())
+            .with_some("environment", self.environment.as_ref().map(|names| json(serde_json::to_string(names))))
             .with("by", &self.by)
             .with("at", &self.at)
     }
@@ -153,8 +198,32 @@ impl Story {
             },
             content: record.parse("content")?,
             settings: json(record, "settings")?,
+            environment: record.get("environment").map(|_| json(record, "environment")).transpose()?,
             by: record.get("by").unwrap_or_default().to_owned(),
             at: record.get("at").unwrap_or_default().to_owned(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_are_the_same_only_when_both_are_known() {
+        let heads = |before: Option<&str>, after: Option<&str>| Heads {
+            txn: TxnId::new("t").unwrap(),
+            before: before.map(str::to_owned),
+            after: after.map(str::to_owned),
+        };
+        for (heads, unmoved) in [
+            (heads(Some("a"), Some("a")), true),
+            (heads(Some("a"), Some("b")), false),
+            (heads(Some("a"), None), false),
+            (heads(None, None), false),
+        ] {
+            assert_eq!(Heads::from_record(&heads.to_record()).unwrap(), heads);
+            assert_eq!(heads.unmoved(), unmoved, "{heads:?}");
+        }
     }
 }

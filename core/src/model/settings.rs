@@ -82,6 +82,9 @@ pub struct Migrate {
     pub verdict: SchemaVerdict,
     /// Its time limit.
     pub timeout: Seconds,
+    /// Prints where the database stands; asked before and after, and kept with the release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
 }
 
 /// Whether the old release can live with the migrated database.

@@ -1,7 +1,7 @@
 //! A plan in words: exactly what would happen on each target, from its real state.
 
 use super::order::{Plan, TargetPlan, Wanted};
-use crate::model::{Allow, Facts, Operation, Service, Settings, SharedPath};
+use crate::model::{Allow, Facts, Operation, SchemaVerdict, Service, Settings, SharedPath};
 
 /// What would happen on a target, line by line.
 #[must_use]
@@ -23,9 +23,14 @@ pub fn describe(plan: &Plan, target: &TargetPlan, facts: &Facts) -> Vec<String> 
         Wanted::There { release, with_env } => back(release.as_str(), *with_env),
         Wanted::Staged(staging) => deploy(target, &staging.settings, staging.info.version.as_str(), facts, &plan.allow),
     });
+    let strangers = facts.strangers.iter();
+    lines.extend(strangers.map(|name| format!("note: releases/{name} has no record of ours: it is left alone")));
     lines.extend(facts.warnings.iter().map(|warning| format!("note: {warning}")));
     if plan.operation == Operation::Deploy {
         lines.push(match &facts.status.confirmed {
+            Some(proven) if target.schema() == SchemaVerdict::OneWay => {
+                format!("way back: {}, but only with its database: the migration is one-way", proven.version)
+            }
             Some(proven) => format!("way back: {}, needs no network", proven.version),
             None => "way back: nothing live, as before".to_owned(),
         });
@@ -81,7 +86,10 @@ fn deploy(target: &TargetPlan, settings: &Settings, version: &str, facts: &Facts
     lines.extend(settings.build.iter().map(|command| format!("build: {}", command.lines().next().unwrap_or_default())));
     lines.push(format!("open the change for {}, at most {}; wait for the watchdog", target.window, target.hard_limit));
     if let Some(migrate) = &settings.migrate {
-        lines.push(format!("migrate ({}): {}", migrate.verdict.word(), migrate.run.lines().next().unwrap_or_default()));
+        let stands = facts.status.confirmed.as_ref().and_then(|proven| proven.head.as_ref());
+        let stands = stands.map_or_else(String::new, |head| format!("; the database stands at {}", head.expose()));
+        let run = migrate.run.lines().next().unwrap_or_default();
+        lines.push(format!("migrate ({}): {run}{stands}", migrate.verdict.word()));
     }
     lines.push(format!("switch {} by one rename", settings.link));
     lines.extend(settings.services.iter().map(|service| match service {

@@ -36,6 +36,10 @@ pub fn next(plan: &Plan, story: &Story) -> Next {
         if let Some(next) = back_alone(plan, story) {
             return next;
         }
+        // What is switched is not taken back to what a person wanted to leave because a confirm was refused.
+        if !story.courses.values().any(usable) && story.courses.values().any(Course::may_confirm_yet) {
+            return Next::Wait(LOOK_AGAIN);
+        }
     }
     // From the first confirm on the direction is forward only.
     if targets().any(|(_, course)| course.confirmed.is_some()) {
@@ -177,7 +181,8 @@ fn back(plan: &Plan, story: &Story) -> Next {
 /// A rollback's target that failed goes back alone.
 fn back_alone(plan: &Plan, story: &Story) -> Option<Next> {
     let failed = |label: &Label| {
-        story.courses.get(label).is_some_and(|course| matches!(course.trouble, Some(Trouble::Failed(..))))
+        let course = story.courses.get(label);
+        course.is_some_and(|course| matches!(course.trouble, Some(Trouble::Failed(..))) && !course.may_confirm_yet())
     };
     let acts: Vec<_> = open_acts(plan, story).into_iter().filter(|(label, _)| failed(label)).collect();
     (!acts.is_empty()).then_some(Next::Perform(acts))
@@ -258,6 +263,10 @@ fn forward(plan: &Plan, story: &Story) -> Next {
     if !ready.is_empty() && story.cancelled.is_none() {
         let due: Vec<(&TargetPlan, &Course)> = ready.iter().map(|(target, course)| (*target, course)).collect();
         return confirm(&due);
+    }
+    let refused = |target: &TargetPlan| course(target).is_some_and(|course| course.may_confirm_yet());
+    if story.cancelled.is_none() && plan.targets.iter().any(refused) {
+        return Next::Wait(LOOK_AGAIN);
     }
     let prune: Vec<(Label, Act)> = plan
         .targets

@@ -88,7 +88,7 @@ fn ending(healthy: bool) -> Ending {
 /// What a host that works answers.
 fn fine(act: &Act) -> Answer {
     let report = match act {
-        Act::Recover { .. } => Report::Recovered { ending: None, rubbish: vec![] },
+        Act::Recover { .. } => Report::Recovered { ending: None, rubbish: vec![], strangers: vec![] },
         Act::Prepare(_) => Report::Staged(Staged {
             release: ReleaseId::new("v2").unwrap(),
             reused: false,
@@ -96,9 +96,12 @@ fn fine(act: &Act) -> Answer {
             bytes_sent: 1,
             files_cloned: 0,
         }),
-        Act::Begin(_) => {
-            Report::Begun { previous: ReleaseId::new("v1").ok(), settles_in: Seconds(60), preempted: None }
-        }
+        Act::Begin(_) => Report::Begun {
+            previous: ReleaseId::new("v1").ok(),
+            settles_in: Seconds(60),
+            preempted: None,
+            environment: vec![],
+        },
         Act::Arm(_) => Report::Armed { watchdog: WatchdogKind::Systemd },
         Act::Migrate(_) => Report::Migrated { schema: SchemaVerdict::None, ran: false },
         Act::Activate(_) => Report::Activated { proofs: vec![result(Verdict::Pass)], settles_in: Seconds(60) },
@@ -122,6 +125,7 @@ fn proven() -> Answer {
         at: String::new(),
         by: String::new(),
         schema: SchemaVerdict::None,
+        head: None,
     })))
 }
 
@@ -325,6 +329,39 @@ fn after_the_first_confirm_nothing_goes_back() {
     let (acts, outcome) = run(&plan(Operation::Deploy, &["a", "b"]), &refuses);
     assert!(!acts.contains("abort"), "{acts}");
     assert_eq!(outcome, Outcome::Split);
+}
+
+#[test]
+fn a_refused_confirm_is_asked_again_once_the_direction_is_forward_only() {
+    let refuses = |times: usize| {
+        let asked = std::cell::Cell::new(0);
+        move |host: &str, act: &str| {
+            let refused = host == "b" && act == "confirm" && asked.get() < times;
+            asked.set(asked.get() + usize::from(refused));
+            refused.then(|| Ok(Answer::Refused(Failure::refused("the mutex is held"))))
+        }
+    };
+    for operation in [Operation::Deploy, Operation::Rollback] {
+        let (acts, outcome) = run(&plan(operation, &["a", "b"]), &refuses(2));
+        assert!(acts.contains("a confirm, b confirm\nwait 2 s\nb confirm\nwait 2 s\nb confirm\n"), "{acts}");
+        assert_eq!(outcome, Outcome::Done);
+        // Not for ever; and what is confirmed elsewhere stays.
+        let (acts, outcome) = run(&plan(operation, &["a", "b"]), &refuses(100));
+        assert_eq!(acts.matches("b confirm").count(), 6, "{acts}");
+        assert!(!acts.contains("a abort"), "{acts}");
+        assert_eq!(outcome, Outcome::Split);
+    }
+    // A deploy of which nothing is permanent goes back; a rollback is not taken back to what was left.
+    let refuses_alone = |times: usize| {
+        let script = refuses(times);
+        move |_: &str, act: &str| script("b", act)
+    };
+    let (acts, outcome) = run(&plan(Operation::Deploy, &["a"]), &refuses_alone(1));
+    assert!(acts.ends_with("a confirm\na abort"), "{acts}");
+    assert_eq!(outcome, Outcome::Failed);
+    let (acts, outcome) = run(&plan(Operation::Rollback, &["a"]), &refuses_alone(1));
+    assert!(acts.ends_with("a confirm\nwait 2 s\na confirm\na prune"), "{acts}");
+    assert_eq!(outcome, Outcome::Done);
 }
 
 #[test]

@@ -69,6 +69,8 @@ pub struct Course {
     pub switched: bool,
     /// It was asked to go back, whatever came of it.
     pub asked_back: bool,
+    /// How often it would not confirm.
+    pub not_confirmed: u32,
     /// It would not be held.
     pub not_held: bool,
     /// Nothing more is asked about the change.
@@ -119,6 +121,7 @@ impl Story {
                 again: 0,
                 switched: false,
                 asked_back: false,
+                not_confirmed: 0,
                 not_held: false,
                 closed: None,
                 reached,
@@ -156,7 +159,7 @@ impl Story {
         self.waited.0 = self.waited.0.saturating_add(seconds.0.max(1));
         for target in &plan.targets {
             let Some(course) = self.courses.get_mut(&target.label) else { continue };
-            if matches!(course.trouble, Some(Trouble::Busy(_))) {
+            if matches!(course.trouble, Some(Trouble::Busy(_))) || course.may_confirm_yet() {
                 course.trouble = None;
             } else if course.is_released() {
                 course.begin_again(target);
@@ -175,6 +178,7 @@ impl Story {
             Ok(Answer::Undone(ending)) => course.undone(ending, false),
             Ok(Answer::Held { settles_in }) => course.held = Some(settles_in),
             Ok(Answer::Refused(failure) | Answer::Failed(failure)) => {
+                course.not_confirmed += 1;
                 course.trouble = Some(Trouble::Failed(failure, Fault::World));
             }
             Ok(Answer::Busy(holder)) => course.busy(holder),
@@ -191,7 +195,18 @@ impl Story {
     }
 }
 
+/// How often a host that would not confirm is asked, once another one is permanent.
+const CONFIRMS: u32 = 6;
+
 impl Course {
+    /// It would not confirm, but the change is still open there: from the first confirm on the direction is forward only,
+    /// so it is asked again.
+    #[must_use]
+    pub fn may_confirm_yet(&self) -> bool {
+        let refused = matches!(self.trouble, Some(Trouble::Failed(..))) && self.is_open();
+        refused && (1..CONFIRMS).contains(&self.not_confirmed)
+    }
+
     fn undone(&mut self, ending: Ending, asked: bool) {
         if self.trouble.is_none() && !asked {
             let failure = Failure::failed(format!("the host went back by itself: {}", ending.why));

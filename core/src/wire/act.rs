@@ -237,6 +237,8 @@ pub enum Report {
         ending: Option<Ending>,
         /// Folders that are ours and half-made, now gone.
         rubbish: Vec<ReleaseId>,
+        /// Folders among the releases without a record of ours: never touched.
+        strangers: Vec<String>,
     },
     /// Of prepare.
     Staged(Staged),
@@ -248,6 +250,8 @@ pub enum Report {
         settles_in: Seconds,
         /// An open deploy that this rollback undid first.
         preempted: Option<Ending>,
+        /// Names whose values in the environment file of today are others than those the release ran with.
+        environment: Vec<String>,
     },
     /// Of arm.
     Armed {

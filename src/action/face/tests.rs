@@ -35,7 +35,7 @@ impl Deed for Fake {
                 stage.events.tell(Some(&Label::new("web-1").unwrap()), Fact::Said(said));
             }
             Does::WaitsForStop => {
-                stage.stop.cancelled().await;
+                stage.stop.token().cancelled().await;
                 return Ended::new(Outcome::Cancelled { signal: 15 });
             }
             Does::Hangs => std::future::pending().await,

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use rollback_deploy_core::model::facts::SetupState;
-use rollback_deploy_core::model::{Failure, Restart, Service, Settings, UnitName};
+use rollback_deploy_core::model::{Failure, LogSource, Question, Restart, Service, Settings, UnitName};
 
 use crate::agent::privileged::Privileged;
+use crate::ask::Hands as _;
 use crate::ask::unit::UnitState;
 use crate::root::Verb;
 
@@ -20,7 +21,11 @@ pub fn inspect(settings: &Settings, privileged: &Privileged, setup: SetupState) 
         Service::Systemd { unit, how } => Some((unit, *how)),
         Service::Commands { .. } => None,
     });
-    units.flat_map(|(unit, how)| about(settings, privileged, setup, unit, how)).collect()
+    let mut found: Vec<Failure> = units.flat_map(|(unit, how)| about(settings, privileged, setup, unit, how)).collect();
+    if setup != SetupState::Possible {
+        found.extend(journals(settings, privileged));
+    }
+    found
 }
 
 fn about(
@@ -44,11 +49,7 @@ fn about(
         return found;
     }
     if setup != SetupState::Possible {
-        let wanted = match how {
-            Restart::Restart => Verb::Restart(unit.clone()),
-            Restart::Reload => Verb::Reload(unit.clone()),
-        };
-        found.extend(privileged.permitted(&wanted).err().map(|failure| failure.on_host(unit.full())));
+        found.extend(may_all(privileged, unit, how, &state).err());
     }
     if how == Restart::Reload {
         if state.get("CanReload") != "yes" {
@@ -70,6 +71,42 @@ fn about(
     found
 }
 
+/// Every privileged act that an activation, its proof or its undo may need, asked of the root face: the first that it
+/// would not do.
+fn may_all(privileged: &Privileged, unit: &UnitName, how: Restart, state: &UnitState) -> Result<(), Failure> {
+    let here = |failure: Failure| if failure.place.is_none() { failure.on_host(unit.full()) } else { failure };
+    for verb in needed(unit, how, &super::systemd::sockets(state)?) {
+        privileged.permitted(&verb).map_err(here)?;
+    }
+    // Really read: hidden processes (another user's, hidepid) must be shown by somebody.
+    privileged.processes(unit).map(drop).map_err(here)
+}
+
+fn needed(unit: &UnitName, how: Restart, sockets: &[UnitName]) -> Vec<Verb> {
+    let log = |unit: &UnitName| Verb::Log { unit: unit.clone(), lines: 1, since_us: None, after: None };
+    // A unit that is down is started also where it would be reloaded.
+    let mut verbs =
+        vec![Verb::Restart(unit.clone()), Verb::Stop(unit.clone()), Verb::ResetFailed(unit.clone()), log(unit)];
+    if how == Restart::Reload {
+        verbs.push(Verb::Reload(unit.clone()));
+    }
+    for socket in sockets {
+        verbs.extend([Verb::ResetFailed(socket.clone()), Verb::Start(socket.clone()), Verb::Stop(socket.clone())]);
+    }
+    verbs
+}
+
+/// The journals that checks read have to be readable: silence would be taken for "no errors".
+fn journals(settings: &Settings, privileged: &Privileged) -> Vec<Failure> {
+    let units = settings.checks.iter().filter_map(|check| match &check.question {
+        Question::Errors { log: LogSource::Unit(unit), .. } => Some(unit),
+        _ => None,
+    });
+    units
+        .filter_map(|unit| privileged.journal(unit, None, 1).err().map(|failure| failure.on_host(unit.full())))
+        .collect()
+}
+
 /// Whether a list of paths has one at or below the link. An entry may have `-` or `+` in front and `:` inside.
 fn crosses(list: &str, link: &Path) -> bool {
     let paths = list.split_whitespace().flat_map(|entry| entry.trim_start_matches(['-', '+']).split(':'));
@@ -79,6 +116,24 @@ fn crosses(list: &str, link: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn everything_that_an_activation_or_its_undo_may_need_is_asked_for() {
+        let unit = |name: &str| UnitName::new(name).unwrap();
+        let words = |how, sockets: &[UnitName]| {
+            let words = needed(&unit("web"), how, sockets).into_iter().map(|verb| verb.words()[..2].join(" "));
+            words.collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(
+            words(Restart::Restart, &[]),
+            "restart web.service, stop web.service, reset-failed web.service, log web.service"
+        );
+        let with = words(Restart::Reload, &[unit("web.socket")]);
+        assert!(
+            with.ends_with("reload web.service, reset-failed web.socket, start web.socket, stop web.socket"),
+            "{with}"
+        );
+    }
 
     #[test]
     fn paths_through_the_link() {

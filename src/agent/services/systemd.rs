@@ -76,7 +76,7 @@ fn usable(unit: &UnitName) -> Result<UnitState, Failure> {
 }
 
 /// The sockets that start the service, except those that the administrator switched off.
-fn sockets(state: &UnitState) -> Result<Vec<UnitName>, Failure> {
+pub(super) fn sockets(state: &UnitState) -> Result<Vec<UnitName>, Failure> {
     let mut sockets = Vec::new();
     for name in state.units("TriggeredBy").filter(|name| name.ends_with(".socket")) {
         let unit = UnitName::new(name).map_err(|error| Failure::failed(error.to_string()))?;

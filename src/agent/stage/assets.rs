@@ -31,7 +31,7 @@ pub(super) fn merge(state: &State, id: &ReleaseId, settings: &Settings) -> Resul
 
     let Some(live) = store::confirmed(state)? else { return Ok(()) };
     let old_folder = store::folder(state, &live.release);
-    let listed = state.read_text(&list_name(&live.release)).ok().flatten().unwrap_or_default();
+    let listed = state.read_text(&list_name(&live.release)).map_err(|error| broken(&error))?.unwrap_or_default();
     for path in listed.lines().filter(|path| !own.contains(*path)) {
         let (from, to) = (old_folder.join(path), folder.join(path));
         if !from.symlink_metadata().is_ok_and(|meta| meta.is_file()) || to.symlink_metadata().is_ok() {

@@ -30,7 +30,8 @@ pub(super) fn mint(state: &State, version: &ReleaseId, story: &dyn Fn(&ReleaseId
         return Err(Failure::input(format!("a release cannot be called {version}: our own records end so"))
             .hint("Choose another tag."));
     }
-    let used = store::history(state);
+    // A name that an entry has which cannot be read would be used twice.
+    let used = store::whole_history(state)?;
     for n in 1..=1000 {
         let id = version.nth(n);
         let (story_name, state_name, stage_name) = (names::story(&id), names::state(&id), names::stage(&id));
@@ -88,6 +89,7 @@ pub(in crate::agent) fn remove_release(state: &State, id: &ReleaseId) -> bool {
         for name in [
             names::manifest(id),
             names::environment(id),
+            names::heads(id),
             format!("releases/{id}.assets"),
             names::state(id),
             names::story(id),
@@ -96,4 +98,21 @@ pub(in crate::agent) fn remove_release(state: &State, id: &ReleaseId) -> bool {
         }
     }
     gone
+}
+
+/// The most that are named.
+const NAMED: usize = 20;
+
+/// What lies among the releases without a record of ours, by name: told, and never touched.
+pub(in crate::agent) fn strangers(state: &State) -> Vec<String> {
+    let entries = match fs::read_dir(state.root().as_path().join("releases")) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => return vec![format!("releases/ cannot be read: {error}")],
+    };
+    let is_ours = |name: &String| ReleaseId::new(name.as_str()).is_ok_and(|id| state.has(&names::state(&id)));
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut strangers: Vec<String> = names.filter(|name| !is_ours(name)).take(NAMED).collect();
+    strangers.sort();
+    strangers
 }

@@ -15,12 +15,12 @@ use std::path::Path;
 use rollback_deploy_core::model::{Allow, Failure, Foreign, ReleaseId, ReleaseRow, ReleaseState, Story};
 use rollback_deploy_core::wire::{Staged, Staging};
 
-pub(super) use mint::{remove_files, remove_release};
+pub(super) use mint::{remove_files, remove_release, strangers};
 
 use super::cx::Cx;
 use super::state::explain;
 use super::store::{self, names};
-use super::{clock, identity, room};
+use super::{clock, fingerprint, identity, room};
 use crate::ask::command::{self, Spec};
 
 /// The stream of contents that the host lacks.
@@ -41,11 +41,13 @@ pub fn stage(cx: Cx<'_>, staging: &Staging, incoming: &mut dyn Incoming) -> Resu
     shared::check_before(cx.state.root(), &staging.settings, &staging.manifest)?;
     room::check_for(cx.state, &staging.manifest)?;
 
+    let environment = fingerprint::of_today(cx.state, &staging.settings)?;
     let story = |id: &ReleaseId| Story {
         id: id.clone(),
         info: staging.info.clone(),
         content: staging.manifest.digest(),
         settings: staging.settings.clone(),
+        environment: environment.clone(),
         by: staging.by.clone(),
         at: clock::wall(),
     };

@@ -29,6 +29,7 @@ fn proven(version: &str) -> Proven {
         at: "2026-11-23T09:00:00Z".to_owned(),
         by: "https://github.com/o/diary/actions/runs/7".to_owned(),
         schema: SchemaVerdict::None,
+        head: None,
     }
 }
 
@@ -67,6 +68,7 @@ impl Story {
 
     fn inspected(&mut self, target: &str, status: Status) -> &mut Self {
         let facts = Facts {
+            strangers: vec![],
             status,
             releases: Vec::new(),
             room: Room::default(),
@@ -93,7 +95,12 @@ impl Story {
             by: "me".to_owned(),
             allow: Vec::new(),
         };
-        let begun = Report::Begun { previous: Some(id(previous)), settles_in: Seconds(60), preempted: None };
+        let begun = Report::Begun {
+            previous: Some(id(previous)),
+            settles_in: Seconds(60),
+            preempted: None,
+            environment: vec![],
+        };
         self.report(target, Act::Begin(Box::new(intent)), begun).report(
             target,
             Act::Arm(txn()),
@@ -195,7 +202,11 @@ fn deployed(story: &mut Story, target: &str) {
     story
         .inspected(target, status("v1.4.1", Some("v1.4.0")))
         .tell(Some(target), Fact::SetUp(Box::new(setup)))
-        .report(target, Act::Recover { allow: Vec::new() }, Report::Recovered { ending: None, rubbish: Vec::new() })
+        .report(
+            target,
+            Act::Recover { allow: Vec::new() },
+            Report::Recovered { ending: None, rubbish: Vec::new(), strangers: vec![] },
+        )
         .report(target, Act::Prepare(Box::new(staging())), Report::Staged(staged))
         .begun(target, Operation::Deploy, "v1.5.0", "v1.4.1")
         .activated(target);

@@ -51,18 +51,26 @@ pub fn report(report: &Report) -> Saying {
             let warnings = facts.warnings.iter().map(|text| format!("warning: {text}"));
             saying.rows(obstacles).rows(warnings)
         }
-        Report::Recovered { ending, rubbish } => {
+        Report::Recovered { ending, rubbish, strangers } => {
             let saying = match ending {
                 Some(ending) => undone(ending).after("an earlier change was settled: "),
                 None => Saying::new(Tone::Plain, "nothing was left to settle"),
             };
-            saying.rows(rubbish.iter().map(|id| format!("half-made {id} removed")))
+            let strangers = strangers.iter().map(|name| format!("releases/{name} has no record of ours: left alone"));
+            saying.rows(rubbish.iter().map(|id| format!("half-made {id} removed"))).rows(strangers)
         }
         Report::Staged(staged) => Saying::new(Tone::Good, self::staged(staged)),
-        Report::Begun { previous, settles_in, preempted } => {
+        Report::Begun { previous, settles_in, preempted, environment } => {
             let back = release(previous.as_ref());
             let saying =
                 Saying::new(Tone::Plain, format!("open; it goes back to {back} unless confirmed in {settles_in}"));
+            let saying = if environment.is_empty() {
+                saying
+            } else {
+                let names = environment.join(", ");
+                saying
+                    .note(Mark::Row, format!("other values in the environment file than the release ran with: {names}"))
+            };
             match preempted {
                 Some(ending) => {
                     saying.note(Mark::Row, format!("an open deploy of {} was undone first", ending.release))

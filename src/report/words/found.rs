@@ -30,6 +30,10 @@ pub(super) fn status(status: &Status) -> Saying {
     if let Some(back) = &status.way_back {
         saying = saying.note(Mark::Row, format!("way back: {}", proven(back)));
     }
+    if let Some(why) = &status.way_back_unknown {
+        saying = saying.note(Mark::Row, format!("the way back is not known: {}", why.what));
+        saying.tone = Tone::Warning;
+    }
     if let Some(open) = &status.open {
         saying = saying.note(Mark::Row, self::open(open));
     }

@@ -62,8 +62,12 @@ impl Bench {
     pub(crate) fn new() -> Self {
         let mut root = Root::new();
         root.settings.keep = 1;
-        root.settings.migrate =
-            Some(Migrate { run: "echo migrated".to_owned(), verdict: SchemaVerdict::ExpandOnly, timeout: Seconds(10) });
+        root.settings.migrate = Some(Migrate {
+            run: "echo migrated".to_owned(),
+            verdict: SchemaVerdict::ExpandOnly,
+            timeout: Seconds(10),
+            head: None,
+        });
         root.settings.shared = vec![SharedPath::File(rel(".env"))];
         root.settings.environment_file = Some(rel(".env"));
         root.settings.assets = vec![rel("lib")];

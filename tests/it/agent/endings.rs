@@ -193,3 +193,53 @@ fn a_lease_never_goes_beyond_the_hard_limit() {
     assert!(settles_in.0 <= 50, "{settles_in}");
     undone(root.abort(&txn));
 }
+
+#[test]
+fn a_watchdog_that_does_not_survive_a_restart_has_to_be_allowed_for_a_rollback_too() {
+    let root = Root::new();
+    let v1 = root.deploy("v1");
+    let v2 = root.deploy("v2");
+    for intent in [root.intent(&v1), root.rollback(&v1)] {
+        let (what, lift) = refused(root.act(Act::Begin(Box::new(Intent { allow: Vec::new(), ..intent }))));
+        assert_eq!(lift, Some(Allow::WeakWatchdog), "{what}");
+        assert!(!root.has("pending"));
+    }
+    // Opened while a stronger one stood, which is gone since: it is not armed either.
+    let intent = root.rollback(&v1);
+    done(root.act(Act::Begin(Box::new(intent.clone()))));
+    let text = fs::read_to_string(root.state("pending")).unwrap();
+    assert!(text.contains("\nweak-watchdog=yes\n"), "{text}");
+    fs::write(root.state("pending"), text.replace("weak-watchdog=yes\n", "")).unwrap();
+    let (what, lift) = refused(root.act(Act::Arm(intent.txn.clone())));
+    assert_eq!(lift, Some(Allow::WeakWatchdog), "{what}");
+    undone(root.abort(&intent.txn));
+    root.assert_serves(Some(&v2));
+}
+
+#[test]
+fn a_first_deploy_whose_services_could_not_be_stopped_again_is_not_armed() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+    let mut root = Root::new();
+    // A unit that this host does not have, or cannot be asked about: nobody could stop it.
+    root.settings.services = vec![rollback_deploy_core::model::Service::Systemd {
+        unit: rollback_deploy_core::model::UnitName::new("no-such-unit-of-the-test").unwrap(),
+        how: rollback_deploy_core::model::Restart::Restart,
+    }];
+    let intent = root.intent(&root.stage("v1"));
+    done(root.act(Act::Begin(Box::new(intent.clone()))));
+    let mut watchdog = Command::new(root.program())
+        .arg("watchdog")
+        .arg(root.path())
+        .stderr(Stdio::piped())
+        .current_dir(root.base())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(watchdog.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let why = said.into_iter().find(|line| line.contains("not settled yet")).expect("it says why");
+    assert!(why.contains("unit") || why.contains("systemctl"), "{why}");
+    assert!(!root.has("tick"), "no tick, no switch");
+    watchdog.kill().unwrap();
+    watchdog.wait().unwrap();
+    undone(root.abort(&intent.txn));
+}

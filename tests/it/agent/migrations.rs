@@ -11,7 +11,7 @@ use super::root::{Root, done, failed, kill, refused, undone};
 fn migrating(run: &str, verdict: SchemaVerdict) -> Root {
     let mut root = Root::new();
     root.deploy("v1");
-    root.settings.migrate = Some(Migrate { run: run.to_owned(), verdict, timeout: Seconds(30) });
+    root.settings.migrate = Some(Migrate { run: run.to_owned(), verdict, timeout: Seconds(30), head: None });
     root
 }
 
@@ -130,4 +130,43 @@ fn an_unhealthy_one_way_change_does_not_go_back() {
     assert!(!ending.healthy && ending.why.contains("schema moved"), "{ending:?}");
     assert_eq!(root.runs().as_deref(), Some("v2"));
     assert!(matches!(root.confirm(&txn), Answer::Undone(_)));
+}
+
+/// A root whose v2 migrated one way, and says where the database stands.
+fn moved(run: &str) -> Root {
+    let mut root = migrating(run, SchemaVerdict::OneWay);
+    root.settings.migrate.as_mut().unwrap().head = Some("cat \"$ROLLBACK_DEPLOY_ROOT/stands\"".to_owned());
+    fs::write(root.path().join("stands"), "r1 (head)\n").unwrap();
+    root.complete(&intent(&root, SchemaVerdict::OneWay));
+    root
+}
+
+#[test]
+fn a_migration_that_is_known_to_have_moved_nothing_is_in_nobodys_way() {
+    let root = moved("true");
+    let heads = fs::read_to_string(root.state("releases/v2.heads")).unwrap();
+    assert!(heads.contains("\nbefore=r1 (head)\nafter=r1 (head)\n"), "{heads}");
+    let v1 = super::root::id("v1");
+    root.complete(&root.rollback(&v1));
+    root.assert_serves(Some(&v1));
+}
+
+#[test]
+fn where_the_database_stands_is_kept_and_named() {
+    let root = moved("echo r2 > \"$ROLLBACK_DEPLOY_ROOT/stands\"");
+    assert_eq!(root.status().confirmed.unwrap().head.unwrap().expose(), "r2");
+    let v1 = super::root::id("v1");
+    let back = || Act::Begin(Box::new(root.rollback(&v1)));
+    let Answer::Refused(failure) = root.act(back()) else { panic!("refused") };
+    assert_eq!(failure.lifted_by(), Some(Allow::OneWay));
+    assert!(
+        failure.hints.iter().any(|hint| hint == "It stood at r1 (head) for v1, and stands at r2 since."),
+        "{failure:?}"
+    );
+    // What is not recorded, or is of another change of this release, is as good as moved.
+    let heads = fs::read_to_string(root.state("releases/v2.heads")).unwrap();
+    for other in [String::new(), heads.replace("after=r2", "after=r1 (head)").replacen("txn=", "txn=x", 1)] {
+        fs::write(root.state("releases/v2.heads"), other).unwrap();
+        refused(root.act(back()));
+    }
 }

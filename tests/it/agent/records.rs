@@ -105,6 +105,10 @@ fn what_a_killed_run_left_is_collected_and_nothing_else() {
     fs::create_dir(root.path().join("releases/theirs")).unwrap();
     fs::create_dir(root.path().join("releases/v3")).unwrap();
     let recovered = done(root.act(Act::Recover { allow: Vec::new() }));
+    let Report::Recovered { strangers, .. } = &recovered else { panic!("{recovered:?}") };
+    assert_eq!(strangers.as_slice(), ["theirs", "v3"], "told, by name");
+    let Report::Facts(facts) = done(root.act(Act::Inspect(Box::new(root.settings.clone())))) else { panic!("facts") };
+    assert_eq!(&facts.strangers, strangers);
     let found = matches!(&recovered, Report::Recovered { rubbish, .. } if rubbish.iter().any(|id| id.as_str() == "v2"));
     assert!(found || !building.is_empty() || !folder.exists(), "{recovered:?}");
     assert!(!folder.exists() && !root.has("releases/v2") && !root.has("releases/v2.state"));

@@ -133,6 +133,37 @@ fn drift_is_explained_and_lifted() {
 }
 
 #[test]
+fn the_idle_watchdog_tells_of_drift_once_and_touches_nothing() {
+    let root = Root::new();
+    root.deploy("v1");
+    root.deploy("v2");
+    root.await_that("the watchdog ends", || !root.has_watchdog());
+    let link = root.path().join("current");
+    let watch = || {
+        let mut watchdog = std::process::Command::new(root.program());
+        assert!(watchdog.arg("watchdog").arg(root.path()).status().unwrap().success());
+    };
+    let told = |what: &str| root.text("deploy.log").lines().filter(|line| line.contains(what)).count();
+    watch();
+    assert_eq!(told("drift"), 0);
+    for (times, to) in ["releases/v1", "/somewhere"].into_iter().enumerate() {
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(to, &link).unwrap();
+        for _ in 0..3 {
+            watch();
+            assert_eq!(told("current should lead to v2, but it leads to"), times + 1);
+        }
+        assert_eq!(fs::read_link(&link).unwrap().to_str(), Some(to));
+    }
+    fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink("releases/v2", &link).unwrap();
+    watch();
+    watch();
+    assert_eq!(told("leads to what is confirmed again"), 1);
+    assert!(!root.has("drift"));
+}
+
+#[test]
 fn an_environment_file_comes_back_with_its_release_and_is_undone_with_it() {
     let mut root = Root::new();
     let env = RelPath::new(".env").unwrap();

@@ -72,6 +72,9 @@ impl Resolver<'_> {
 
     pub(super) fn migrate(&mut self, written: &WrittenMigrate) -> Migrate {
         self.text(&written.run, false);
+        if let Some(head) = &written.head {
+            self.text(head, false);
+        }
         Migrate {
             run: written.run.value.clone(),
             verdict: match written.verdict {
@@ -79,6 +82,7 @@ impl Resolver<'_> {
                 MigrateVerdict::OneWay => SchemaVerdict::OneWay,
             },
             timeout: self.time(written.timeout.as_ref(), defaults::MIGRATE_TIMEOUT, 1),
+            head: written.head.as_ref().map(|head| head.value.clone()),
         }
     }
 }

@@ -46,6 +46,9 @@ pub(in crate::file) struct Migrate {
     pub(in crate::file) verdict: MigrateVerdict,
     /// Its time limit. Default: `15m`.
     pub(in crate::file) timeout: Option<Placed<Time>>,
+    /// A command that prints where the database stands, such as the newest migration in it: run in the new release before
+    /// and after the migration, and kept with the release. A migration that leaves it as it was moved nothing.
+    pub(in crate::file) head: Option<Placed<String>>,
 }
 
 /// What a migration does to the old release.
