@@ -106,8 +106,10 @@ impl HostTarget {
                     // A broken connection is not used again.
                     inner.channel = None;
                     inner.agreed = false;
-                    let what = format!("no answer ({})", failure.what);
-                    cx.events.tell(Some(&self.label), Fact::Warned(what));
+                    if matches!(failure.kind, Kind::Unknown { .. }) {
+                        let what = format!("no answer ({})", failure.what);
+                        cx.events.tell(Some(&self.label), Fact::Warned(what));
+                    }
                     failure
                 }
             };

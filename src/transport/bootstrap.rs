@@ -119,8 +119,10 @@ pub fn refusal(why: &Foreign, root: &str) -> Failure {
         "make" if is_full => refused(format!("{path} cannot be made: the disk is full")),
         "make" => refused(format!("{path} does not exist and cannot be made by the user who deploys"))
             .hint(format!("As root on the host: install -d -o USER -g USER -m 755 {root}")),
-        "os" => refused(format!("the host runs {detail}: only Linux is supported")),
-        "cpu" => refused(format!("the host's CPU is {detail}: only x86_64 and aarch64 are supported")),
+        "os" => refused(format!("the host runs {detail}: only Linux is supported"))
+            .hint("Deploy to a host with Linux on x86_64 or aarch64."),
+        "cpu" => refused(format!("the host's CPU is {detail}: only x86_64 and aarch64 are supported"))
+            .hint("Deploy to a host with Linux on x86_64 or aarch64."),
         "program" if which.is_empty() => {
             refused(format!("there is no program for the host's CPU ({detail}) where the controller runs"))
                 .hint(format!("Put rollback-deploy-host-{detail} beside the controller, or name it with --agent FILE."))

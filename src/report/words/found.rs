@@ -36,6 +36,11 @@ pub(super) fn status(status: &Status) -> Saying {
     }
     if let Some(open) = &status.open {
         saying = saying.note(Mark::Row, self::open(open));
+        if open.held && !open.aborting {
+            saying = saying
+                .note(Mark::Next, format!("To keep {}: `rollback-deploy confirm`.", open.release))
+                .note(Mark::Next, "To go back now: `rollback-deploy abort`.");
+        }
     }
     if let Some(target) = &status.drift {
         let linked = format!("drift: the live link was moved by hand: {}", target.expose());

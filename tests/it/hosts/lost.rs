@@ -79,6 +79,54 @@ fn when_the_run_dies_the_network_is_cut_or_the_host_restarts_the_host_goes_back(
 
 #[test]
 #[ignore = "world: hosts"]
+fn a_host_that_does_not_answer_at_once_is_asked_again_before_anything_is_changed() {
+    let app = App::default();
+    let host = Host::start(&Options::default());
+    let ada = Operator::new(&[("web-1", &host)], &File::of(&app));
+    host.exec("systemctl stop ssh.socket ssh.service 2>/dev/null; systemctl stop ssh");
+    let mut run = ada.start(&["deploy", "v1.0.0"]);
+    run.says("deploy v1.0.0");
+    host.exec("sleep 1; systemctl start ssh");
+    let said = run.end();
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    assert_eq!(host.app_version(&app).as_deref(), Some("v1.0.0"));
+}
+
+#[test]
+#[ignore = "world: hosts"]
+fn a_cancelled_rollback_never_brings_back_what_was_to_be_left() {
+    let app = App::default();
+    let host = Host::start(&Options::default());
+    let ada = Operator::new(&[("web-1", &host)], &File::of(&app).with(WINDOW));
+    ada.ends(0, &["deploy", "v1.0.0"]);
+    ada.ends(0, &["deploy", "v1.1.0"]);
+    // Before the switch nothing has changed.
+    let mut run = ada.start(&["rollback"]);
+    run.says("wait for the watchdog");
+    run.signal("TERM");
+    let said = run.end();
+    let early = host.app_version(&app);
+    assert_eq!(said.code, Some(143), "{}{}", said.out, said.err);
+    assert!(host.read_file("/srv/diary/.rollback-deploy/pending").is_none(), "{}", said.out);
+    has(&ada.ends(0, &["status"]), &[&format!("live: {}", early.as_deref().unwrap())]);
+    if early.as_deref() == Some("v1.0.0") {
+        ada.ends(0, &["deploy", "v1.1.0"]);
+    }
+    // After it the older release stays, because it passes: whoever rolls back has a reason.
+    let mut run = ada.start(&["rollback"]);
+    run.says("ask the checks");
+    run.signal("INT");
+    let said = run.end();
+    assert!(matches!(said.code, Some(0 | 130)), "{:?} {}{}", said.code, said.out, said.err);
+    await_some("the host settles", BACK, || {
+        host.read_file("/srv/diary/.rollback-deploy/pending").is_none().then_some(())
+    });
+    assert_eq!(host.app_version(&app).as_deref(), Some("v1.0.0"), "{}{}", said.out, said.err);
+    has(&ada.ends(0, &["status"]), &["live: v1.0.0"]);
+}
+
+#[test]
+#[ignore = "world: hosts"]
 fn a_cancelled_run_ends_at_once_and_says_what_it_read_back() {
     let app = App::default();
     let (host, ada) = world(&app);

@@ -6,6 +6,7 @@ mod operator;
 mod bad;
 mod branches;
 mod checks;
+mod decide;
 mod first;
 mod load;
 mod lost;

@@ -36,6 +36,17 @@ fn what_is_wrong_on_the_way_to_the_host() {
     let print = print.split_whitespace().nth(1).unwrap();
     ada.rewrite(&hosts, &File::of(&app).with(&format!("known-hosts: [\"{print}\"]")));
     refused(&ada, 2, &["is not the expected one", print, &host.fingerprint()]);
+    // A machine that we have no program for, and a system that is another.
+    for (answer, words) in [("armv7l", "the host's CPU is armv7l"), ("FreeBSD", "the host runs FreeBSD")] {
+        let asked = if answer == "FreeBSD" { "-s" } else { "-m" };
+        host.exec(&format!(
+            "printf '#!/bin/sh\n[ \"$1\" != {asked} ] || {{ echo {answer}; exit; }}\nexec /usr/bin/uname \"$@\"\n' \
+             >/usr/local/bin/uname && chmod 755 /usr/local/bin/uname"
+        ));
+        ada.rewrite(&hosts, &File::of(&app));
+        refused(&ada, 3, &[words]);
+    }
+    host.exec("rm /usr/local/bin/uname");
     // Another key of one's own.
     let eve = Operator::with_keys(&[other], &hosts, &File::of(&app));
     refused(&eve, 2, &["does not let us in for the user deploy", "authorized_keys"]);
