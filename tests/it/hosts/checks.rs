@@ -75,9 +75,9 @@ fn every_check_says_yes_and_no_and_what_it_saw() {
     ada.sample.tag("v1.3.0", Behaviour::Good);
     let mut file = File::of(&app);
     for impossible in [
-        "disk: { free: 100% }",
-        "inodes: { free: 100% }",
-        "memory: { free: 100% }",
+        "disk: { free: 9000TB }",
+        "inodes: { free: 1000000000000 }",
+        "memory: { free: 9000TB }",
         "process: { name: app.py, at-least: 9, within: 1s }",
         "http: { url: \"http://127.0.0.1:5000/nothing\", within: 1s }",
         "http: { url: \"http://127.0.0.1:5000/\", text: another app, within: 1s }",
