@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rollback_deploy_core::file::Environment;
-use rollback_deploy_core::model::{
-    Allow, Commit, Failure, Kind, Label, LogSource, Open, Operation, Outcome, Place, Proof,
-};
+use rollback_deploy_core::model::{Allow, Failure, Kind, Label, LogSource, Open, Operation, Outcome, Place, Proof};
 use rollback_deploy_core::plan::Fact;
 use rollback_deploy_core::plan::version::{RefType, RunEvent, refuse_event};
 use rollback_deploy_core::wire::act::Fault;
@@ -79,7 +77,7 @@ struct Ready {
     world: World,
     config: String,
     api: Api,
-    event: Option<RunEvent>,
+    event: RunEvent,
 }
 
 /// GitHub, as this run sees it.
@@ -106,9 +104,7 @@ fn learn_key(wish: &Wish, stage: &Stage) {
 async fn ready(wish: &Wish, github: &Context, stage: &Stage) -> Result<Ready, Vec<Failure>> {
     let one = |failure: Failure| vec![failure];
     let event = run_event(github);
-    if let Some(event) = &event {
-        refuse_event(event).map_err(one)?;
-    }
+    refuse_event(&event).map_err(one)?;
     learn_key(wish, stage);
     let api = Api::new(wish, github).map_err(one)?;
     let stop = stage.stop.clone();
@@ -123,14 +119,15 @@ async fn ready(wish: &Wish, github: &Context, stage: &Stage) -> Result<Ready, Ve
     Ok(Ready { world, config, api, event })
 }
 
-fn run_event(github: &Context) -> Option<RunEvent> {
+/// What started the run. Also without a commit: whether it may deploy at all depends on the event alone.
+fn run_event(github: &Context) -> RunEvent {
     let (ref_type, ref_name) = match &github.git_ref {
         GitRef::Tag(name) => (Some(RefType::Tag), name.clone()),
         GitRef::Branch(name) => (Some(RefType::Branch), name.clone()),
         GitRef::Other => (None, String::new()),
     };
-    let sha: Commit = github.sha.clone()?;
-    Some(RunEvent { name: github.event.clone(), ref_type, ref_name, sha, started_by: github.started_by.clone() })
+    let sha = github.sha.clone();
+    RunEvent { name: github.event.clone(), ref_type, ref_name, sha, started_by: github.started_by.clone() }
 }
 
 fn settings(wish: &Wish, github: &Context) -> Result<Settings, Failure> {
@@ -269,7 +266,7 @@ fn sources(ready: &Ready, github: &Context) -> Sources {
         git_environment: git_environment(&github.network),
         github: ready.api.repository.clone().map(|repository| (ready.api.client.clone(), repository)),
         git: None,
-        event: ready.event.clone(),
+        event: Some(ready.event.clone()),
     }
 }
 

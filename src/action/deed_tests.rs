@@ -48,3 +48,13 @@ async fn a_switched_rollback_that_does_not_pass_is_left_to_the_host() {
     assert!(failure.what.contains("settles itself by "), "{}", failure.what);
     assert_eq!(asked, "activate verify", "it is not taken back to the release it left");
 }
+
+#[test]
+fn a_pull_request_is_refused_also_where_the_runner_says_no_commit() {
+    for sha in [None, rollback_deploy_core::model::Commit::new("b".repeat(40)).ok()] {
+        let github = Context { event: "pull_request".to_owned(), sha: sha.clone(), ..Context::default() };
+        assert_eq!(refuse_event(&run_event(&github)).unwrap_err().outcome(), Outcome::Input, "{sha:?}");
+        let github = Context { event: "push".to_owned(), sha, ..Context::default() };
+        assert!(refuse_event(&run_event(&github)).is_ok());
+    }
+}

@@ -15,6 +15,7 @@ pub mod ending;
 pub mod environment;
 pub mod evidence;
 pub mod fingerprint;
+mod folder;
 pub mod heads;
 pub mod identity;
 pub mod inspect;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read as _;
 
-use rollback_deploy_core::model::{AbsPath, Failure, Foreign, ReleaseId, Service, Story, Verdict};
+use rollback_deploy_core::model::{AbsPath, Failure, Foreign, ReleaseId, Service, Story};
 use rollback_deploy_core::wire::{Answer, Logs, Query, Report};
 
 use super::cx::Cx;
@@ -85,17 +85,10 @@ fn live_story(cx: Cx<'_>) -> Result<Story, Failure> {
     store::story(cx.state, &txn.release)
 }
 
-/// The checks of what is confirmed, asked now.
+/// The checks of what is confirmed, each asked once: how it is now, not how it may be by the end of its `within`.
 fn health(cx: Cx<'_>) -> Result<Report, Failure> {
     let story = live_story(cx)?;
-    let cancelled = || cx.tell.cancelled();
     let results = running::check_once(cx, &story, None);
-    let results = if results.iter().all(|result| result.verdict == Verdict::Pass) || cancelled() {
-        results
-    } else {
-        // A single look may fall into a restart: asked again, with the time each check may take.
-        running::check(cx, &story, None, &cancelled)
-    };
     for result in &results {
         cx.tell.checked(result);
     }

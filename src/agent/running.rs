@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use rollback_deploy_core::model::facts::SetupState;
 use rollback_deploy_core::model::{
-    CheckFrom, CheckResult, Failure, LogSource, ReleaseId, Service, Settings, Story, TxnId, Verdict,
+    AbsPath, CheckFrom, CheckResult, Failure, LogSource, Question, ReleaseId, Service, Settings, Story, Verdict,
 };
 
 use super::cx::Cx;
 use super::privileged::Privileged;
 use super::services::{self, ServiceCx};
-use super::{migrate, store};
+use super::store;
 use crate::ask::{self, Hands as _, Place, ProcessInfo, Since};
 use crate::root::Verb;
 
@@ -102,7 +102,7 @@ pub fn check_once(cx: Cx<'_>, story: &Story, since: Option<&Since>) -> Vec<Check
     let release = Release::of(cx, story);
     let place = release.place(&cx, story, since);
     let checks = story.settings.checks.iter().filter(|check| check.from == CheckFrom::Host);
-    checks.map(|check| ask::ask_once(check, &place)).collect()
+    checks.map(|check| ask::ask_once(check, &place, &|| false)).collect()
 }
 
 /// Stops the services of a release: the undo of a first deploy.
@@ -177,28 +177,52 @@ pub fn prune_as_root(cx: Cx<'_>, id: &ReleaseId) -> bool {
     Privileged::new(&story.settings).call(&Verb::Prune(id.clone())).is_ok()
 }
 
-/// What can be saved of a release before it is stopped: logs of its services, answers of its checks.
-#[must_use]
-pub fn evidence(cx: Cx<'_>, story: &Story, txn: &TxnId) -> Vec<(String, String)> {
-    let release = Release::of(cx, story);
-    let mut parts = Vec::new();
-    for service in &story.settings.services {
-        if let Service::Systemd { unit, .. } = service {
-            let journal = release.privileged.journal(unit, None, 200).unwrap_or_else(|failure| failure.what);
-            parts.push((format!("journal/{}.txt", unit.full()), journal));
+/// Everything that it takes to ask a release for evidence, whoever does it.
+pub struct Witness {
+    release: Release,
+    story: Story,
+    root: AbsPath,
+}
+
+impl Witness {
+    /// Of this release.
+    #[must_use]
+    pub fn of(cx: Cx<'_>, story: &Story) -> Self {
+        Self { release: Release::of(cx, story), story: story.clone(), root: cx.state.root().clone() }
+    }
+
+    /// What can be saved of a release before it is stopped: logs of its services, answers of its checks. Each part is
+    /// told by name as it comes, until nobody listens any more.
+    pub fn tell(&self, cancelled: &dyn Fn() -> bool, tell: &mut dyn FnMut(String, String)) {
+        for service in &self.story.settings.services {
+            if let Service::Systemd { unit, .. } = service
+                && !cancelled()
+            {
+                let journal = self.release.privileged.journal(unit, None, 200).unwrap_or_else(|failure| failure.what);
+                tell(format!("journal/{}.txt", unit.full()), journal);
+            }
+        }
+        for check in &self.story.settings.checks {
+            if let Question::Errors { log: LogSource::File(file), .. } = &check.question
+                && !cancelled()
+            {
+                let text = ask::errors::added(&self.release.folder.join(file), None);
+                let name = file.trim_start_matches('/').replace('/', "_");
+                tell(format!("files/{name}.txt"), text.unwrap_or_else(|error| error.to_string()));
+            }
+        }
+        let version = self.story.info.version.as_str();
+        let (live, hands) = (&self.release.folder, &self.release.privileged);
+        let place = Place { root: &self.root, live, version, since: None, hands };
+        let checks = self.story.settings.checks.iter().filter(|check| check.from == CheckFrom::Host);
+        for (number, check) in checks.enumerate() {
+            if cancelled() {
+                return;
+            }
+            let result = ask::ask_once(check, &place, cancelled);
+            let verdict = result.verdict.word();
+            let text = format!("{} {}: {verdict} {}\n", result.word, result.subject, result.saw.expose());
+            tell(format!("checks/{:02}.txt", number + 1), text);
         }
     }
-    for check in &story.settings.checks {
-        if let rollback_deploy_core::model::Question::Errors { log: LogSource::File(file), .. } = &check.question {
-            let text = ask::errors::added(&release.folder.join(file), None).unwrap_or_else(|error| error.to_string());
-            parts.push((format!("files/{}.txt", file.trim_start_matches('/').replace('/', "_")), text));
-        }
-    }
-    let answers = check_once(cx, story, None).iter().fold(String::new(), |text, result| {
-        let verdict = result.verdict.word();
-        text + &format!("{} {}: {verdict} {}\n", result.word, result.subject, result.saw.expose())
-    });
-    parts.push(("checks.txt".to_owned(), answers));
-    parts.extend(migrate::log_of(cx.state, txn).map(|log| ("migration.txt".to_owned(), log)));
-    parts
 }

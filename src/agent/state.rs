@@ -13,10 +13,13 @@ use std::time::Duration;
 
 use rollback_deploy_core::model::record::{LARGEST, Record, RecordError};
 use rollback_deploy_core::model::{AbsPath, Failure, Kind, Uptime};
-use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::clock;
+use super::folder::owned_by_us;
+
+pub use super::folder::explain;
 
 /// The name of the state folder.
 pub const FOLDER: &str = ".rollback-deploy";
@@ -83,21 +86,6 @@ fn our_state(root: &OwnedFd, path: &Path) -> Result<Option<OwnedFd>, Failure> {
         Err(error) => Err(Failure::refused("the state folder is no real folder")
             .on_host(path.display())
             .because(error.to_string())),
-    }
-}
-
-/// What an error of the file system means for a person.
-#[must_use]
-pub fn explain(what: impl Into<String>, place: &Path, error: &io::Error) -> Failure {
-    let failure = Failure::failed(what).on_host(place.display()).because(error.to_string());
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            failure.hint("The disk is full (blocks or inodes): free some room, `df -h` and `df -i` show where.")
-        }
-        io::ErrorKind::PermissionDenied => failure
-            .hint("This user may not do that: look at the owner and mode of the path and of the folders above it."),
-        io::ErrorKind::ReadOnlyFilesystem => failure.hint("The file system is mounted read-only: look at `dmesg`."),
-        _ => failure,
     }
 }
 
@@ -479,32 +467,6 @@ fn fresh_name(name: &str) -> String {
 
 fn parent_of(name: &str) -> &str {
     name.rsplit_once('/').map_or(".", |(folder, _)| folder)
-}
-
-/// A folder must be a real one of this user that others cannot write.
-fn owned_by_us(folder: &OwnedFd, path: &Path, forbidden: u32) -> Result<(), Failure> {
-    let stat = rustix::fs::fstat(folder).map_err(|error| explain("a folder cannot be read", path, &error.into()))?;
-    let us = rustix::process::geteuid().as_raw();
-    if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
-        return Err(Failure::refused("this is not a folder").on_host(path.display()));
-    }
-    if stat.st_uid != us {
-        return Err(Failure::refused(format!(
-            "the folder belongs to user {}, not to the deploy user {us}",
-            stat.st_uid
-        ))
-        .on_host(path.display())
-        .hint(format!(
-            "Deploy as its owner, or give it to the deploy user: `sudo chown -h $USER {}`.",
-            path.display()
-        )));
-    }
-    if stat.st_mode & forbidden != 0 {
-        return Err(Failure::refused("others can write (or read) this folder, so what lies in it cannot be trusted")
-            .on_host(path.display())
-            .hint(format!("Take that away: `chmod go-w {}` (the state folder: `chmod 700`).", path.display())));
-    }
-    Ok(())
 }
 
 /// The earlier of two moments.

@@ -101,9 +101,9 @@ pub fn ask(check: &Check, place: &Place<'_>, cancelled: &dyn Fn() -> bool) -> Ch
 
 /// Asks a check on this host once, whatever its `within` says; each question has a time limit of its own.
 #[must_use]
-pub fn ask_once(check: &Check, place: &Place<'_>) -> CheckResult {
+pub fn ask_once(check: &Check, place: &Place<'_>, cancelled: &dyn Fn() -> bool) -> CheckResult {
     let start = monotonic();
-    result(&check.question, &once(&check.question, place, &|| false), 1, start)
+    result(&check.question, &once(&check.question, place, cancelled), 1, start)
 }
 
 /// Asks a check from where the controller runs: http and port; nothing else can be seen from outside.

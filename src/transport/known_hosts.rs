@@ -1,11 +1,8 @@
 //! Which host keys are trusted: lines of `known_hosts`, or pinned `SHA256:` fingerprints. Pure.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use rollback_deploy_core::file::KnownHost;
+pub(super) use rollback_deploy_core::file::fingerprint_of_public;
 use rollback_deploy_core::model::{Failure, Place};
-use sha2::Digest as _;
-
-use super::key::string;
 
 /// How a person finds out the right fingerprint.
 pub(super) const ON_THE_CONSOLE: &str = "On the host's own console (not over the network) \
@@ -51,41 +48,11 @@ impl KnownHosts {
         Err(failure.hint(ON_THE_CONSOLE))
     }
 
-    fn take(&mut self, line: &str) -> Result<(), String> {
-        let mut words = line.split_whitespace().peekable();
-        if line.chars().any(|c| c.is_control() && c != '\t') {
-            return Err("has a control character".into());
+    fn take(&mut self, line: &str) -> Result<(), &'static str> {
+        match KnownHost::parse(line)? {
+            KnownHost::Pin(pin) => self.pins.push(pin),
+            KnownHost::Line { text, hosts, name } => self.lines.push(Line { text, hosts, name }),
         }
-        // A comment of a key line is no pin: that one would hold for every host.
-        let holds_key = line.starts_with('@') || line.split_whitespace().any(|word| word.starts_with("AAAA"));
-        let pin = line.split_whitespace().find_map(|word| word.strip_prefix("SHA256:"));
-        if let Some(pin) = pin.filter(|_| !holds_key) {
-            let pin = pin.trim_end_matches('=');
-            return match STANDARD_NO_PAD.decode(pin) {
-                Ok(raw) if raw.len() == 32 => {
-                    self.pins.push(format!("SHA256:{pin}"));
-                    Ok(())
-                }
-                _ => Err("has a fingerprint that is not whole: SHA256: and 43 characters".into()),
-            };
-        }
-        if line.split_whitespace().any(|word| word.starts_with("MD5:") || word.matches(':').count() == 15) {
-            return Err("has an MD5 fingerprint, which proves nothing: use the SHA256 one".into());
-        }
-        let marker = words.next_if(|word| word.starts_with('@'));
-        if !matches!(marker, None | Some("@cert-authority" | "@revoked")) {
-            return Err("has an unknown marker".into());
-        }
-        let first = words.next().unwrap_or_default();
-        if is_key_type(first) {
-            let name = fingerprint_of_public(line).ok_or("has a damaged key")?;
-            self.pins.extend(name.split_once(' ').map(|(_, pin)| pin.to_owned()));
-            return Ok(());
-        }
-        let kind = words.next().ok_or("is no line of known_hosts: host, type, key")?;
-        let key = words.next().ok_or("is no line of known_hosts: host, type, key")?;
-        let name = fingerprint_of_public(&format!("{kind} {key}")).ok_or("has a damaged key or an unknown key type")?;
-        self.lines.push(Line { text: line.to_owned(), hosts: first.to_owned(), name });
         Ok(())
     }
 
@@ -136,10 +103,6 @@ impl KnownHosts {
     }
 }
 
-fn is_key_type(word: &str) -> bool {
-    ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"].iter().any(|start| word.starts_with(start))
-}
-
 /// `*` and `?` as `known_hosts` has them; no other host is shown wrongly for want of more.
 fn matches(pattern: &str, host: &str) -> bool {
     match pattern.chars().next() {
@@ -153,17 +116,6 @@ fn matches(pattern: &str, host: &str) -> bool {
                 && matches(&pattern[first.len_utf8()..], rest.as_str())
         }
     }
-}
-
-/// `type SHA256:…` of a public key's text (`type base64 …`); nothing when it is none.
-pub(super) fn fingerprint_of_public(text: &str) -> Option<String> {
-    let mut words = text.split_whitespace();
-    let kind = words.next().filter(|word| is_key_type(word))?;
-    let blob = STANDARD.decode(words.next()?).ok()?;
-    if string(&mut blob.as_slice())? != kind.as_bytes() {
-        return None;
-    }
-    Some(format!("{kind} SHA256:{}", STANDARD_NO_PAD.encode(sha2::Sha256::digest(&blob))))
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ pub struct Attempt<'a> {
 #[must_use]
 pub fn failure(trouble: Trouble, attempt: &Attempt<'_>) -> Failure {
     let host = attempt.host;
-    let place = |failure: Failure| failure.at(Place::Host(host.to_owned()));
+    let place = |failure: Failure| failure.at(Place::Machine(host.to_owned()));
     let firewall = "Check address, port and firewall: from where this runs the host's SSH port has to be reachable.";
     let failure = match trouble {
         Trouble::HostKey => host_key(attempt),
@@ -158,6 +158,15 @@ mod tests {
             ("No user exists for uid 4711", Trouble::Other, false),
         ] {
             assert_eq!((Trouble::of(log), Trouble::of(log).is_passing()), (trouble, is_passing), "{log}");
+        }
+    }
+
+    #[test]
+    fn where_it_is_is_the_host_itself() {
+        for trouble in [Trouble::Refused, Trouble::Silent, Trouble::Denied, Trouble::Other] {
+            let attempt = Attempt { host: "web-1 (192.0.2.10)", ..Attempt::default() };
+            let place = failure(trouble, &attempt).place;
+            assert_eq!(place, Some(Place::Machine("web-1 (192.0.2.10)".into())), "{trouble:?}");
         }
     }
 

@@ -15,6 +15,7 @@ pub mod address;
 mod decode;
 pub mod init;
 pub mod inputs;
+mod known_host;
 pub mod load;
 mod mistake;
 pub mod reference;
@@ -28,6 +29,7 @@ mod written;
 
 pub use address::{AddressError, parse_hosts};
 pub use inputs::Simple;
+pub use known_host::{KnownHost, fingerprint_of_public};
 pub use load::{DeployFile, PATH, load};
 pub use resolved::{Address, Environment, Host, Setup, SourceChoice};
 pub use vocabulary::nearest;

@@ -75,6 +75,8 @@ pub enum Place {
     Input(String),
     /// A path or a unit on a host.
     Host(String),
+    /// A host itself, as people know it.
+    Machine(String),
 }
 
 /// The one list of overrides. Each is named in the refusal that it lifts, and in the summary.

@@ -264,7 +264,7 @@ fn wrong_values_are_told_all_at_once() {
     deploy.yml:7:14: `web-2`: the port `99999` is not valid: a number from 1 to 65535
     deploy.yml:8:14: `web-3`: the host `-oProxyCommand=touch x` is not valid: a name such as web-1.example.com, or an address
     deploy.yml:9:43: `port`: wants a whole number up to 65535, not `70000`
-    deploy.yml:10:19: `abc` is neither a line of known_hosts nor a SHA256 fingerprint
+    deploy.yml:10:19: `abc` is neither a line of known_hosts nor a SHA256 fingerprint: it is no line of known_hosts: host, type, key
         On the host: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub; compare it on the console.
     deploy.yml:11:11: `root`: absolute path "var/www/diary.d" is not valid: it must start with /
     deploy.yml:12:11: `link`: absolute path "/var/../www" is not valid: it must not have empty parts, . or ..

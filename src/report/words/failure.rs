@@ -62,5 +62,6 @@ pub fn place(place: &Place) -> String {
         Place::File { path, at: None } => path.clone(),
         Place::Input(name) => format!("input {name}"),
         Place::Host(at) => format!("{at} on the host"),
+        Place::Machine(host) => host.clone(),
     }
 }

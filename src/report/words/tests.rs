@@ -105,3 +105,10 @@ fn signs_of_life_are_not_worth_a_line() {
     let abort = Act::Abort { txn: None, why: "cancelled".to_owned(), fault: Fault::World };
     assert_eq!(doing(&abort), "go back: cancelled");
 }
+
+#[test]
+fn a_host_itself_is_not_on_the_host() {
+    let told = failure(&Failure::failed("it does not answer").at(Place::Machine("web-1 (192.0.2.10)".into())));
+    assert_eq!(told.notes[0].text.expose(), "web-1 (192.0.2.10)");
+    assert_eq!(place(&Place::Host("/srv/d".into())), "/srv/d on the host");
+}

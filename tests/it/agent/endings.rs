@@ -243,3 +243,27 @@ fn a_first_deploy_whose_services_could_not_be_stopped_again_is_not_armed() {
     watchdog.wait().unwrap();
     undone(root.abort(&intent.txn));
 }
+
+#[test]
+fn a_release_that_does_not_answer_is_not_waited_for_with_its_evidence() {
+    let mut root = Root::new();
+    let v1 = root.deploy("v1");
+    let hangs = root.base().join("hangs");
+    let check = format!("[ ! -e {} ] || sleep 987", hangs.display());
+    let question = rollback_deploy_core::model::Question::Command { run: check, timeout: Seconds(3600) };
+    root.settings.checks.push(rollback_deploy_core::model::Check { question, ..super::root::command_check("true") });
+    let txn = root.switched(&root.intent(&root.stage("v2")));
+    fs::write(&hangs, "").unwrap();
+    let ending = undone(root.abort(&txn));
+    assert!(ending.healthy, "{ending:?}");
+    let saved = std::process::Command::new("tar")
+        .arg("-xzOf")
+        .arg(root.state(ending.evidence.as_deref().unwrap()))
+        .args(["why.txt", "checks/01.txt", "incomplete.txt"])
+        .output()
+        .unwrap();
+    assert!(saved.status.success(), "what came in time is kept, and that it is not all is said: {saved:?}");
+    root.assert_serves(Some(&v1));
+    let asking = || root.processes(|_, command| command.contains("sleep 987"));
+    root.await_that("nobody asks any more", || asking().is_empty());
+}

@@ -112,3 +112,21 @@ fn a_folder_above_the_link_that_others_can_write_is_in_the_way() {
         assert_eq!(only.lifted_by(), None);
     }
 }
+
+#[test]
+fn health_says_how_it_is_now() {
+    let mut root = Root::new();
+    let asked = root.base().join("asked");
+    // While it is deployed all is well; later one says no for as long as anybody asks.
+    let check = format!("echo once >>{0}; [ ! -e {0}.no ]", asked.display());
+    root.settings.checks.push(rollback_deploy_core::model::Check {
+        within: rollback_deploy_core::model::Seconds(600),
+        ..super::root::command_check(&check)
+    });
+    root.deploy("v1");
+    fs::write(root.base().join("asked.no"), "").unwrap();
+    fs::write(&asked, "").unwrap();
+    let Report::Checked(results) = done(root.ask(Request::Ask(Query::Health))) else { panic!("checked") };
+    assert_eq!(results.last().unwrap().verdict, rollback_deploy_core::model::Verdict::Fail);
+    assert_eq!(fs::read_to_string(&asked).unwrap(), "once\n");
+}

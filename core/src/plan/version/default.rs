@@ -13,8 +13,8 @@ pub struct RunEvent {
     pub ref_type: Option<RefType>,
     /// The ref's short name: `v1.2.0`, `main`.
     pub ref_name: String,
-    /// The run's commit.
-    pub sha: Commit,
+    /// The run's commit, when the runner says it.
+    pub sha: Option<Commit>,
     /// For `workflow_run`: the event that started the other workflow.
     pub started_by: Option<String>,
 }
@@ -72,9 +72,10 @@ pub fn default_version(event: &RunEvent, prefix: &str) -> Result<DefaultVersion,
     refuse_event(event)?;
     match event.ref_type {
         Some(RefType::Tag) => run_tag(&event.ref_name, prefix).map(DefaultVersion::Tag),
-        Some(RefType::Branch) if event.name == "push" => {
-            Ok(DefaultVersion::Snapshot { branch: event.ref_name.clone(), commit: event.sha.clone() })
-        }
+        Some(RefType::Branch) if event.name == "push" => Ok(match event.sha.clone() {
+            Some(commit) => DefaultVersion::Snapshot { branch: event.ref_name.clone(), commit },
+            None => DefaultVersion::MustBeNamed,
+        }),
         _ => Ok(DefaultVersion::MustBeNamed),
     }
 }

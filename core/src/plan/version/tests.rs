@@ -125,7 +125,7 @@ fn a_snapshot_is_a_safe_name_in_utc() {
 }
 
 fn event(name: &str, ref_type: Option<RefType>, ref_name: &str) -> RunEvent {
-    RunEvent { name: name.into(), ref_type, ref_name: ref_name.into(), sha: commit('b'), started_by: None }
+    RunEvent { name: name.into(), ref_type, ref_name: ref_name.into(), sha: Some(commit('b')), started_by: None }
 }
 
 #[test]
