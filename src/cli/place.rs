@@ -243,7 +243,7 @@ pub fn who() -> String {
 
 /// Without a deploy file, the settings that the live release recorded.
 pub async fn recorded_settings(world: &mut World) {
-    let fleet = world.fleet(None, "");
+    let fleet = world.fleet(None);
     for target in fleet.values() {
         if let Ok(answer) = target.ask(&Query::Settings, &world.cx()).await
             && let Ok(Report::Settings(Some(settings))) = done(answer)

@@ -18,7 +18,7 @@ pub async fn deploy(world: &World, tree: Arc<Tree>) -> Conclusion {
     let version = tree.info.version.to_string();
     world.events.tell(None, Fact::Began { verb: "deploy".to_owned(), version: Some(version.clone()) });
     let contents: Arc<dyn Contents> = tree.clone();
-    let fleet = world.fleet(Some(&contents), &version);
+    let fleet = world.fleet(Some(&contents));
     let ended = match world.inspect(&fleet, true).await {
         Err(outcome) => Conclusion::only(outcome),
         Ok(facts) => match refused(world, &facts) {
@@ -83,6 +83,7 @@ pub fn plan(world: &World, tree: &Tree, facts: &BTreeMap<Label, Facts>) -> Resul
             window: settings.window,
             hard_limit: settings.hard_limit,
             keep: settings.keep,
+            version: tree.info.version.clone(),
             checked_outside: !world.environment.runner_checks.is_empty(),
         });
     }

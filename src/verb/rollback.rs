@@ -25,7 +25,7 @@ pub struct To {
 /// Goes back on every target that can be reached.
 pub async fn rollback(world: &World, to: &To) -> Conclusion {
     world.events.tell(None, Fact::Began { verb: "rollback".to_owned(), version: to.version.clone() });
-    let fleet = world.fleet(None, to.version.as_deref().unwrap_or_default());
+    let fleet = world.fleet(None);
     let ended = go_back(world, to, &fleet).await;
     // Something was changed, or an open deploy was taken back.
     if ended.story.is_some() || ended.outcome == Outcome::Done {
@@ -135,6 +135,7 @@ async fn look(
         Ok(Goal::Plan(Box::new(TargetPlan {
             label: label.clone(),
             txn: world.mint()?,
+            version: version(&rows, &wanted),
             wanted,
             window: settings.window,
             hard_limit: settings.hard_limit,
@@ -144,6 +145,16 @@ async fn look(
     };
     let goal = goal.await;
     (label, goal)
+}
+
+/// The version of the release that is gone to, by the host's own record of it.
+fn version(rows: &[ReleaseRow], wanted: &Wanted) -> ReleaseId {
+    match wanted {
+        Wanted::Staged(staging) => staging.info.version.clone(),
+        Wanted::There { release, .. } | Wanted::AlreadyLive(release) => {
+            rows.iter().find(|row| row.id == *release).map_or_else(|| release.clone(), |row| row.version.clone())
+        }
+    }
 }
 
 /// What came of taking an open deploy back.

@@ -127,11 +127,13 @@ fn step(plan: &Plan, story: &Story) -> Next {
         Reached::Armed => perform(&|_, course| Some(Act::Migrate(course.txn.clone()))),
         Reached::Migrated => perform(&|_, course| Some(Act::Activate(course.txn.clone()))),
         Reached::Activated => perform(&|_, course| Some(Act::Verify(course.txn.clone()))),
-        Reached::Verified => Next::CheckOutside(due.iter().map(|(target, _)| target.label.clone()).collect()),
-        Reached::Seen if going.len() > 1 => {
+        Reached::Verified if plan.operation == Operation::Deploy => {
+            Next::CheckOutside(due.iter().map(|(target, _)| target.label.clone()).collect())
+        }
+        Reached::Verified | Reached::Seen if going.len() > 1 => {
             perform(&|target, course| Some(Act::Renew { txn: course.txn.clone(), window: target.window }))
         }
-        Reached::Seen | Reached::Agreed => confirm(&due),
+        Reached::Verified | Reached::Seen | Reached::Agreed => confirm(&due),
         Reached::Confirmed => perform(&|target, _| Some(Act::Prune { keep: target.keep })),
         Reached::Finished => Next::End(outcome(plan, story)),
     }
@@ -246,6 +248,15 @@ fn first_trouble(plan: &Plan, story: &Story) -> Option<(Label, String)> {
     })
 }
 
+/// From where on a target can be confirmed. A rollback goes by the record of the release it goes to, so only by the
+/// checks on the host.
+fn ready_from(plan: &Plan) -> Reached {
+    match plan.operation {
+        Operation::Deploy => Reached::Seen,
+        Operation::Rollback => Reached::Verified,
+    }
+}
+
 /// Some target is permanent: the rest is confirmed too, or named.
 fn forward(plan: &Plan, story: &Story) -> Next {
     let course = |target: &TargetPlan| story.courses.get(&target.label).cloned();
@@ -253,11 +264,20 @@ fn forward(plan: &Plan, story: &Story) -> Next {
         .targets
         .iter()
         .filter_map(|target| Some((target, course(target)?)))
-        .filter(|(_, course)| usable(course) && (Reached::Seen..Reached::Confirmed).contains(&course.reached))
+        .filter(|(_, course)| usable(course) && (ready_from(plan)..Reached::Confirmed).contains(&course.reached))
         .collect();
     if !ready.is_empty() && story.cancelled.is_none() {
         let due: Vec<(&TargetPlan, &Course)> = ready.iter().map(|(target, course)| (*target, course)).collect();
         return confirm(&due);
+    }
+    // Only to tell a person: the checks of today's deploy file are not those of the release that is live again.
+    let unseen = plan.targets.iter().filter(|target| {
+        let asked = plan.operation == Operation::Rollback && target.checked_outside;
+        asked && course(target).is_some_and(|course| course.reached == Reached::Confirmed && !course.looked)
+    });
+    let unseen: Vec<Label> = unseen.map(|target| target.label.clone()).collect();
+    if !unseen.is_empty() && story.cancelled.is_none() {
+        return Next::CheckOutside(unseen);
     }
     let prune: Vec<(Label, Act)> = plan
         .targets

@@ -56,6 +56,7 @@ fn plan(operation: Operation, hosts: &[&str]) -> Plan {
         window: Seconds(60),
         hard_limit: Seconds(600),
         keep: 5,
+        version: ReleaseId::new("v1").unwrap(),
         checked_outside: false,
     });
     Plan { operation, targets: targets.collect(), allow: vec![], wait: Seconds(0), hold: None, by: "me".into() }
@@ -143,7 +144,7 @@ fn run_with(plan: &Plan, story: &mut Story, script: Script<'_>) -> (String, Outc
             }
             Next::CheckOutside(labels) => {
                 for label in labels {
-                    story.seen_outside(&label, vec![]);
+                    story.seen_outside(plan, &label, vec![]);
                 }
             }
             Next::Confirm(proofs) => {
@@ -406,3 +407,6 @@ fn only_a_release_that_failed_by_itself_is_at_fault() {
 
 #[path = "next_answers_tests.rs"]
 mod answers;
+
+#[path = "next_outside_tests.rs"]
+mod outside;

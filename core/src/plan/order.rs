@@ -35,6 +35,8 @@ pub struct TargetPlan {
     pub hard_limit: Seconds,
     /// How many proven releases stay.
     pub keep: u32,
+    /// The version that shall run there: what `{version}` stands for in checks asked from where the controller runs.
+    pub version: ReleaseId,
     /// Whether checks are asked from where the controller runs, too.
     pub checked_outside: bool,
 }

@@ -87,6 +87,8 @@ pub struct Course {
     pub previous: Option<ReleaseId>,
     /// Which watchdog is ready.
     pub watchdog: Option<WatchdogKind>,
+    /// The checks from outside were asked of what a rollback made permanent: they are told, and decide nothing.
+    pub looked: bool,
     /// Proofs and checks, in the order of their answers.
     pub results: Vec<CheckResult>,
     /// What was confirmed.
@@ -128,6 +130,7 @@ impl Story {
                 release,
                 previous: None,
                 watchdog: None,
+                looked: false,
                 results: Vec::new(),
                 confirmed: None,
             };
@@ -182,9 +185,14 @@ impl Story {
         }
     }
 
-    /// The checks from outside were answered.
-    pub fn seen_outside(&mut self, label: &Label, results: Vec<CheckResult>) {
+    /// The checks from outside were answered. Those of a rollback are today's, not of the record of the release that
+    /// is live again: they decide nothing.
+    pub fn seen_outside(&mut self, plan: &Plan, label: &Label, results: Vec<CheckResult>) {
         let Some(course) = self.courses.get_mut(label) else { return };
+        if plan.operation == Operation::Rollback {
+            course.looked = true;
+            return;
+        }
         course.judge(&results);
         course.results.extend(results);
         course.reached = course.reached.max(Reached::Seen);

@@ -1,0 +1,4 @@
+//! The command line on the machine itself, without containers: what a person types, and what they get.
+
+mod desk;
+mod outside;
