@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rollback_deploy_core::file::{DeployFile, Environment, Simple, load};
 use rollback_deploy_core::model::{AbsPath, Allow, AppName, EnvironmentName, Failure, Label, Place, Seconds};
+use rollback_deploy_core::plan::Fact;
 use rollback_deploy_core::wire::{Query, Report};
 
 use super::args::Common;
@@ -222,7 +223,7 @@ pub fn allow(common: &Common, environment: &Environment) -> Result<Vec<Allow>, V
     if wrong.is_empty() { Ok(all) } else { Err(wrong) }
 }
 
-/// The world of a person.
+/// The world of a person who asks.
 ///
 /// # Errors
 /// Every mistake at once.
@@ -230,6 +231,19 @@ pub async fn world(common: &Common, meant: Meant, events: Events, stop: Stop) ->
     let allow = allow(common, &meant.environment)?;
     let links = links(common, &meant).await.map_err(|failure| vec![failure])?;
     Ok(World { environment: meant.environment, links, by: who(), allow, events, stop })
+}
+
+/// The world of a person who changes something. Without a deploy file it goes by what the live release recorded.
+///
+/// # Errors
+/// Every mistake at once.
+pub async fn world_to_change(common: &Common, meant: Meant, events: Events, stop: Stop) -> Result<World, Vec<Failure>> {
+    let by_file = meant.by_file;
+    let mut world = world(common, meant, events, stop).await?;
+    if !by_file {
+        recorded_settings(&mut world).await;
+    }
+    Ok(world)
 }
 
 /// Who asks: user and machine.
@@ -241,14 +255,25 @@ pub fn who() -> String {
     format!("{user}@{machine}")
 }
 
-/// Without a deploy file, the settings that the live release recorded.
-pub async fn recorded_settings(world: &mut World) {
+/// Without a deploy file, the settings that the live release recorded; when these cannot be read, nothing is pruned by
+/// a guess.
+async fn recorded_settings(world: &mut World) {
     let fleet = world.fleet(None);
     for target in fleet.values() {
-        if let Ok(answer) = target.ask(&Query::Settings, &world.cx()).await
-            && let Ok(Report::Settings(Some(settings))) = done(answer)
-        {
-            world.environment.settings = *settings;
+        let recorded = match target.ask(&Query::Settings, &world.cx()).await {
+            Ok(answer) => done(answer),
+            Err(failure) => Err(failure),
+        };
+        match recorded {
+            Ok(Report::Settings(Some(settings))) => world.environment.settings = *settings,
+            // Nothing was ever confirmed here: what is usual holds.
+            Ok(_) => {}
+            Err(failure) => {
+                world.environment.settings.keep = u32::MAX;
+                let what =
+                    format!("what the live release recorded cannot be read, so all releases stay: {}", failure.what);
+                world.events.tell(Some(target.label()), Fact::Warned(what));
+            }
         }
     }
     World::close(&fleet).await;

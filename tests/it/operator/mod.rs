@@ -1,4 +1,5 @@
 //! The command line on the machine itself, without containers: what a person types, and what they get.
 
+mod by_root;
 mod desk;
 mod outside;
