@@ -47,6 +47,22 @@ fn they_decide_a_deploy() {
 }
 
 #[test]
+fn what_they_see_is_never_the_releases_fault() {
+    let plan = plan(Operation::Deploy, &["a"]);
+    let mut story = Story::new(&plan);
+    let label = &plan.targets[0].label;
+    story.answered(
+        &plan,
+        label,
+        &Act::Arm(plan.targets[0].txn.clone()),
+        Ok(fine(&Act::Arm(plan.targets[0].txn.clone()))),
+    );
+    story.seen_outside(&plan, label, vec![result(Verdict::Fail)]);
+    let Next::Perform(acts) = next(&plan, &story) else { panic!("not undone") };
+    assert!(matches!(&acts[..], [(_, Act::Abort { fault: Fault::World, .. })]), "{acts:?}");
+}
+
+#[test]
 fn they_neither_delay_nor_undo_a_rollback() {
     for verdict in [Verdict::Pass, Verdict::Error, Verdict::Fail] {
         let (acts, outcome) = seen(Operation::Rollback, verdict);

@@ -193,7 +193,8 @@ impl Story {
             course.looked = true;
             return;
         }
-        course.judge(&results);
+        // Whether our own side of the network works, nobody knows: what ran before is not asked from here again.
+        course.judge(&results, Fault::World);
         course.results.extend(results);
         course.reached = course.reached.max(Reached::Seen);
     }
@@ -310,15 +311,15 @@ impl Course {
         gone && self.asked_back && self.trouble.is_none() && self.reached == Reached::Begun
     }
 
-    /// Checks that do not all pass are trouble: Fail is the release's own, anything else the world's.
-    fn judge(&mut self, results: &[CheckResult]) {
+    /// Checks that do not all pass are trouble: a Fail is whose fault it says, anything else the world's.
+    fn judge(&mut self, results: &[CheckResult], of_a_fail: Fault) {
         let Some(bad) = results.iter().max_by_key(|result| result.verdict).filter(|bad| bad.verdict != Verdict::Pass)
         else {
             return;
         };
         let what = format!("check {} {}: {}", bad.word, bad.subject, bad.verdict.word());
         let (failure, fault) = match bad.verdict {
-            Verdict::Fail => (Failure::failed(what), Fault::Release),
+            Verdict::Fail => (Failure::failed(what), of_a_fail),
             _ => (Failure::new(Kind::Inconclusive, what), Fault::World),
         };
         self.trouble = Some(Trouble::Failed(failure.because(bad.saw.expose()), fault));
@@ -364,7 +365,7 @@ impl Course {
                 self.reach(Reached::Activated);
             }
             (Act::Verify(_), Report::Checked(results)) => {
-                self.judge(&results);
+                self.judge(&results, Fault::Release);
                 self.results.extend(results);
                 self.reach(Reached::Verified);
             }

@@ -1,6 +1,6 @@
 //! Checks that are asked from where the controller runs.
 
-use super::desk::{Desk, FINE};
+use super::desk::{Desk, FINE, closed_port};
 
 /// A check from here that wants the version which the live release says of itself.
 fn version_check(desk: &Desk) -> String {
@@ -38,4 +38,20 @@ fn those_of_todays_file_never_take_a_rollback_back() {
     assert_eq!(desk.live().as_deref(), Some("v1.0.0"));
     assert!(said.contains("it is a check of today's deploy file"), "{said}");
     assert!(said.contains("version is \"v1.0.0\", wanted \"v1.1.0\""), "{said}");
+}
+
+#[test]
+fn a_port_that_is_closed_from_here_is_not_the_releases_fault() {
+    let desk = Desk::new(&["v1.0.0", "v1.1.0"], &[FINE]);
+    desk.ends(0, &["deploy", "v1.0.0"]);
+    let url = format!("http://127.0.0.1:{}/", closed_port());
+    desk.file(&[FINE, &format!("http: {{ url: \"{url}\", from: runner, within: 0s }}")], &[]);
+    let said = desk.ends(4, &["deploy", "v1.1.0"]);
+    assert!(said.contains("Connection refused") || said.contains("refused"), "{said}");
+    assert_eq!(desk.live().as_deref(), Some("v1.0.0"));
+    let state = desk.state("v1.1.0");
+    assert!(state.contains("state=interrupted"), "{state}");
+    // It is free to come again.
+    desk.file(&[FINE], &[]);
+    desk.ends(0, &["deploy", "v1.1.0"]);
 }
