@@ -195,8 +195,9 @@ pub fn choose(status: &Status, rows: &[ReleaseRow], to: &To, allow: &[Allow]) ->
     let live = status.confirmed.as_ref();
     let Some(wanted) = &to.version else {
         let back = status.way_back.as_ref().ok_or_else(|| {
-            Failure::refused("there is nothing to go back to: no older release was ever confirmed on this host")
-                .hint("`list` shows the releases of this host.")
+            Failure::refused("there is nothing to go back to: no older release was ever proven on this host").hint(
+                "`list` shows the releases of this host; one that is not proven takes its name and `allow: unproven`.",
+            )
         })?;
         return Ok(Wanted::There { release: back.release.clone(), with_env: to.with_env });
     };
@@ -233,7 +234,7 @@ pub fn choose(status: &Status, rows: &[ReleaseRow], to: &To, allow: &[Allow]) ->
             kind: Kind::Refused { lift: Some(Allow::Unproven) },
             ..Failure::liftable(
                 Allow::Unproven,
-                format!("{} was never confirmed on this host ({})", row.id, row.state.word()),
+                format!("{} was never proven on this host ({})", row.id, row.state.word()),
             )
         });
     }

@@ -35,6 +35,8 @@ pub struct Txn {
     pub hard_limit: Uptime,
     /// Whether the environment file kept with the release comes back with it.
     pub with_env: bool,
+    /// Nothing can be asked of its release: confirming it proves nothing.
+    pub unchecked: bool,
     /// The program that the watchdog runs for it.
     pub agent: Digest,
     /// Who asked: a run's URL, or user and machine.
@@ -118,6 +120,7 @@ impl Txn {
             .with("deadline", self.deadline.0)
             .with("hard-limit", self.hard_limit.0)
             .with_some("with-env", self.with_env.then_some("yes"))
+            .with_some("unchecked", self.unchecked.then_some("yes"))
             .with("agent", &self.agent)
             .with("by", &self.by)
             .with("at", &self.at)
@@ -142,6 +145,7 @@ impl Txn {
             deadline: Uptime(record.parse("deadline")?),
             hard_limit: Uptime(record.parse("hard-limit")?),
             with_env: record.get("with-env") == Some("yes"),
+            unchecked: record.get("unchecked") == Some("yes"),
             agent: record.parse("agent")?,
             by: record.get("by").unwrap_or_default().to_owned(),
             at: record.get("at").unwrap_or_default().to_owned(),
@@ -167,6 +171,7 @@ mod tests {
             deadline: Uptime(7),
             hard_limit: Uptime(9),
             with_env: true,
+            unchecked: true,
             agent: Digest::of(b"x"),
             by: "https://github.com/o/r/actions/runs/1".into(),
             at: "2026-11-23T00:00:00Z".into(),

@@ -133,7 +133,7 @@ fn step(plan: &Plan, story: &Story) -> Next {
         Reached::Verified | Reached::Seen if going.len() > 1 => {
             perform(&|target, course| Some(Act::Renew { txn: course.txn.clone(), window: target.window }))
         }
-        Reached::Verified | Reached::Seen | Reached::Agreed => confirm(&due),
+        Reached::Verified | Reached::Seen | Reached::Agreed => confirm(plan, &due),
         Reached::Confirmed => perform(&|target, _| Some(Act::Prune { keep: target.keep })),
         Reached::Finished => Next::End(outcome(plan, story)),
     }
@@ -150,15 +150,18 @@ fn prepare_or_begin(plan: &Plan, due: &[(&TargetPlan, &Course)]) -> Next {
     Next::Perform(acts.collect())
 }
 
-fn proofs(due: &[(&TargetPlan, &Course)]) -> Vec<(Label, Proof)> {
-    due.iter()
-        .filter_map(|(target, course)| Some((target.label.clone(), Proof::by_verdict(&course.txn, &course.results)?)))
-        .collect()
+fn proofs(plan: &Plan, due: &[(&TargetPlan, &Course)]) -> Vec<(Label, Proof)> {
+    let proof = |target: &TargetPlan, course: &Course| {
+        let nothing = course.results.is_empty() && target.is_unchecked(plan);
+        if nothing { Some(Proof::unchecked(&course.txn)) } else { Proof::by_verdict(&course.txn, &course.results) }
+    };
+    due.iter().filter_map(|(target, course)| Some((target.label.clone(), proof(target, course)?))).collect()
 }
 
-/// Only all checks passed make a proof. Without any answer there is none: then the change cannot be confirmed.
-fn confirm(due: &[(&TargetPlan, &Course)]) -> Next {
-    let proofs = proofs(due);
+/// Only all checks passed make a proof. Without any answer there is none: then the change cannot be confirmed, unless
+/// that there is nothing to ask was allowed.
+fn confirm(plan: &Plan, due: &[(&TargetPlan, &Course)]) -> Next {
+    let proofs = proofs(plan, due);
     if proofs.len() == due.len() {
         return Next::Confirm(proofs);
     }
@@ -227,7 +230,7 @@ fn leave(plan: &Plan, story: &Story) -> Next {
         .collect();
     let checked = |course: &Course| (Reached::Verified..Reached::Confirmed).contains(&course.reached);
     let due: Vec<_> = going.iter().copied().filter(|(_, course)| checked(course)).collect();
-    let proofs = proofs(&due);
+    let proofs = proofs(plan, &due);
     if !proofs.is_empty() {
         return Next::Confirm(proofs);
     }
@@ -268,7 +271,7 @@ fn forward(plan: &Plan, story: &Story) -> Next {
         .collect();
     if !ready.is_empty() && story.cancelled.is_none() {
         let due: Vec<(&TargetPlan, &Course)> = ready.iter().map(|(target, course)| (*target, course)).collect();
-        return confirm(&due);
+        return confirm(plan, &due);
     }
     // Only to tell a person: the checks of today's deploy file are not those of the release that is live again.
     let unseen = plan.targets.iter().filter(|target| {

@@ -3,3 +3,4 @@
 mod by_root;
 mod desk;
 mod outside;
+mod unchecked;
