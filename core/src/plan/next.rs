@@ -301,14 +301,7 @@ fn outcome(plan: &Plan, story: &Story) -> Outcome {
         .iter()
         .filter_map(|target| Some(one_outcome(target, story.courses.get(&target.label)?, story.cancelled)))
         .collect();
-    let worst = all.iter().copied().max_by_key(|outcome| outcome.severity()).unwrap_or(Outcome::Bug);
-    let changed = all.iter().any(|outcome| outcome.is_success());
-    let not = all.iter().any(|outcome| !outcome.is_success());
-    if changed && not && worst.severity() < Outcome::Split.severity() {
-        return Outcome::Split;
-    }
-    // One target that had something to do makes the run more than a no-op.
-    if worst == Outcome::AlreadyLive && all.contains(&Outcome::Done) { Outcome::Done } else { worst }
+    Outcome::of_all(&all).unwrap_or(Outcome::Bug)
 }
 
 fn one_outcome(target: &TargetPlan, course: &Course, cancelled: Option<u8>) -> Outcome {

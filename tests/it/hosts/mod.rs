@@ -11,3 +11,4 @@ mod open;
 mod places;
 mod refused;
 mod setup;
+mod silent;
