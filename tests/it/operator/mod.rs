@@ -4,3 +4,4 @@ mod by_root;
 mod desk;
 mod outside;
 mod unchecked;
+mod words;

@@ -102,8 +102,15 @@ fn hostile_texts_are_no_version() {
     for text in ["", " ", "-v1", "--all", "v1;rm", "$(id)", "a b", "../x", "v1/2", ">=1 <2", "^", "=x"] {
         assert!(Wanted::parse(text, "v").is_err(), "{text:?}");
     }
+}
+
+#[test]
+fn previous_is_for_rollbacks() {
     assert_eq!(Wanted::parse("previous", "v").unwrap(), Wanted::Previous);
-    assert_eq!(choose(&Wanted::Previous, "v", &tags(&SOME)).unwrap_err().kind, Kind::Bug);
+    let some = tags(&SOME);
+    let failure = choose(&Wanted::Previous, "v", &some).unwrap_err();
+    assert_eq!(failure.kind, Kind::Input);
+    assert!(failure.hints[0].contains("rollback"), "{failure:?}");
 }
 
 #[test]

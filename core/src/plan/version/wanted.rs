@@ -25,7 +25,7 @@ pub enum Wanted {
         /// What it says.
         req: VersionReq,
     },
-    /// What ran before, by the target's own records: not for [`super::choose`].
+    /// What ran before, by the target's own records: only a rollback goes there, [`super::choose`] says so.
     Previous,
 }
 
@@ -53,8 +53,7 @@ impl Wanted {
             return range(text, prefix).map(|req| Self::Range { text: owned, req });
         }
         ReleaseId::new(text).map(Self::Name).map_err(|error| {
-            wrong(error.to_string())
-                .hint("A version is a tag (v1.2.0), a part of one (1.4), a range (^1.4), latest or previous.")
+            wrong(error.to_string()).hint("A version is a tag (v1.2.0), a part of one (1.4), a range (^1.4) or latest.")
         })
     }
 
