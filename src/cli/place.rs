@@ -69,7 +69,33 @@ pub fn meant(common: &Common) -> Result<Meant, Vec<Failure>> {
         environment.wait = Seconds(wait);
     }
     let here = common.root.is_some() || environment.hosts.is_empty();
+    let wrong = unknown_hosts(common, &environment, here);
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
     Ok(Meant { environment, by_file, here })
+}
+
+/// Every label that names no host: a deploy to fewer hosts than were meant looks like one to all of them.
+fn unknown_hosts(common: &Common, environment: &Environment, here: bool) -> Vec<Failure> {
+    let labels: Vec<_> = environment.hosts.iter().map(|host| host.label.as_str()).collect();
+    let wrong = |label: &String| {
+        let at = |what: String| Failure::input(what).at(Place::Input("--host".into()));
+        if here {
+            return (label != HERE).then(|| {
+                at(format!("{label} is no host here: this machine is meant"))
+                    .hint("Leave out --host; or leave out --root, with a deploy file that names hosts.")
+            });
+        }
+        let missing = !labels.contains(&label.as_str());
+        missing.then(|| {
+            let nearest =
+                labels.iter().min_by_key(|known| strsim::levenshtein(known, label)).copied().unwrap_or_default();
+            at(format!("{} has no host {label}; the nearest is {nearest}", environment.name))
+                .hint(format!("Its hosts: {}.", labels.join(", ")))
+        })
+    };
+    common.hosts.iter().filter_map(wrong).collect()
 }
 
 fn root_path(root: &Path) -> Result<AbsPath, Vec<Failure>> {
@@ -163,12 +189,6 @@ async fn remote(
         .iter()
         .filter(|host| common.hosts.is_empty() || common.hosts.iter().any(|label| label == host.label.as_str()));
     let hosts: Vec<_> = hosts.cloned().collect();
-    if hosts.is_empty() {
-        let labels: Vec<_> = meant.environment.hosts.iter().map(|host| host.label.to_string()).collect();
-        return Err(Failure::input("no host of the environment has that label")
-            .at(Place::Input("--host".into()))
-            .hint(format!("Its hosts: {}.", labels.join(", "))));
-    }
     let programs = Arc::new(Programs::find(own, &common.agents)?);
     let run = SshRun::prepare(SshWish {
         login: Login::Person,
