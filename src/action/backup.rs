@@ -31,7 +31,7 @@ pub async fn keep(world: &World, concluded: &Conclusion, github: &Context, ended
         Ok(artifacts) => artifacts,
         Err(why) => return warn(None, format!("the deployment backup was not uploaded: {}", why.why())),
     };
-    let fleet = world.fleet(None, "");
+    let fleet = world.fleet(None);
     for (label, course) in &story.courses {
         let (Some(target), Some(proven)) = (fleet.get(label), &course.confirmed) else { continue };
         let query = Query::Backup { release: proven.release.clone() };

@@ -288,7 +288,7 @@ async fn settle(wish: &Wish, github: &Context, mine: &Mine, stage: &Stage) -> Re
     let ready = ready(wish, github, stage).await?;
     let world = &ready.world;
     world.events.tell(None, Fact::Began { verb: "abort".to_owned(), version: None });
-    let fleet = world.fleet(None, "");
+    let fleet = world.fleet(None);
     let mut worst = Outcome::Done;
     for target in fleet.values() {
         let outcome = match settle_one(world, target.as_ref(), mine).await {

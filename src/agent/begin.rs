@@ -200,10 +200,18 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
         hard_limit: Uptime(now.0.saturating_add(intent.hard_limit.0)),
         with_env: intent.with_env,
         weak_watchdog: intent.allow.contains(&Allow::WeakWatchdog),
+        unchecked: is_unchecked(settings, intent),
         agent: cx.session.digest.clone(),
         by: intent.by.clone(),
         at: clock::wall(),
     })
+}
+
+/// Whether confirming this change will prove nothing: nothing can be asked, here or by whoever allows that. A rollback
+/// adds no proof to what its target had.
+fn is_unchecked(settings: &rollback_deploy_core::model::Settings, intent: &Intent) -> bool {
+    let allowed = intent.operation == Operation::Rollback || intent.allow.contains(&Allow::Unchecked);
+    settings.is_unchecked() && allowed
 }
 
 /// Only a complete release may be switched to; a bad or unproven target of a rollback needs a word of its own.
@@ -224,7 +232,7 @@ fn usable(cx: Cx<'_>, intent: &Intent) -> Result<(), Failure> {
             store::whole_history(state)?;
             match store::releases(state).into_iter().find(|row| row.id == *id) {
                 Some(row) if row.proven => Ok(()),
-                _ => Err(Failure::liftable(Allow::Unproven, format!("release {id} was never confirmed on this host"))),
+                _ => Err(Failure::liftable(Allow::Unproven, format!("release {id} was never proven on this host"))),
             }
         }
         _ => Ok(()),

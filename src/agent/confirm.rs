@@ -24,6 +24,11 @@ fn confirmed(cx: Cx<'_>, proof: &Proof) -> Result<Answer, Failure> {
         Ok(txn) => txn,
         Err(answer) => return Ok(answer),
     };
+    if proof.is_unchecked() && !txn.unchecked {
+        return Err(Failure::bug(
+            "there is something to ask of this release, so it is not confirmed without an answer",
+        ));
+    }
     let Some(activated) = Activated::read(cx, id).filter(|activated| activated.finished) else {
         return Err(Failure::refused("the release of this change was not activated yet"));
     };

@@ -43,7 +43,7 @@ pub fn inspect(cx: Cx<'_>, settings: &Settings) -> Result<Facts, Failure> {
             .hint("As a user with sudo, once: `rollback-deploy setup`; or start cron on the host."),
         );
     }
-    if settings.services.is_empty() && settings.checks.is_empty() {
+    if settings.is_unchecked() {
         obstacles.push(
             Failure::liftable(
                 Allow::Unchecked,

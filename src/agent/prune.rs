@@ -113,7 +113,7 @@ fn needed(cx: Cx<'_>, keep: u32) -> Result<BTreeSet<ReleaseId>, Failure> {
     }
     for txn in history {
         let bad = matches!(store::release_state(cx.state, &txn.release), ReleaseState::Bad { .. });
-        if !bad && !proven.contains(&txn.release) {
+        if !bad && !txn.unchecked && !proven.contains(&txn.release) {
             proven.push(txn.release);
         }
     }

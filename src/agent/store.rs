@@ -325,7 +325,8 @@ pub fn releases(state: &State) -> Vec<ReleaseRow> {
         .map(|story| {
             let recorded = release_state(state, &story.id);
             let live = confirmed.as_ref().is_some_and(|txn| txn.release == story.id);
-            let was = live || history.iter().any(|txn| txn.release == story.id);
+            let once = confirmed.iter().chain(&history);
+            let was = once.filter(|txn| !txn.unchecked).any(|txn| txn.release == story.id);
             ReleaseRow {
                 present: folder(state, &story.id).is_dir(),
                 proven: was && !matches!(recorded, ReleaseState::Bad { .. }),
@@ -365,6 +366,7 @@ fn proven(state: &State, txn: &Txn) -> Option<Proven> {
 pub fn way_back_in(state: &State, confirmed: &Txn, history: &[Txn]) -> Option<Txn> {
     let usable = |txn: &&Txn| {
         txn.release != confirmed.release
+            && !txn.unchecked
             && !matches!(release_state(state, &txn.release), ReleaseState::Bad { .. } | ReleaseState::Building)
             && folder(state, &txn.release).is_dir()
     };

@@ -134,7 +134,7 @@ async fn perform(args: Args, events: &Events, stop: &Stop) -> Result<Outcome, Ve
             if meant.here && rustix::process::geteuid().is_root() {
                 return files::setup_as_root(&meant, mode, events);
             }
-            verb::setup::setup(&place::world(&common, meant, events.clone(), stop.clone()).await?, mode).await
+            verb::setup::setup(&place::world_to_change(&common, meant, events.clone(), stop.clone()).await?, mode).await
         }
         Verb::Validate => return files::validate(&common, events),
         Verb::Init => return files::init(events),
@@ -145,7 +145,7 @@ async fn perform(args: Args, events: &Events, stop: &Stop) -> Result<Outcome, Ve
 
 async fn world(common: &Common, events: &Events, stop: &Stop) -> Result<World, Vec<Failure>> {
     let meant = place::meant(common)?;
-    place::world(common, meant, events.clone(), stop.clone()).await
+    place::world_to_change(common, meant, events.clone(), stop.clone()).await
 }
 
 async fn ask(
@@ -155,7 +155,9 @@ async fn ask(
     events: &Events,
     stop: &Stop,
 ) -> Result<Conclusion, Vec<Failure>> {
-    Ok(verb::look::look(&world(common, events, stop).await?, verb, &query).await)
+    let meant = place::meant(common)?;
+    let world = place::world(common, meant, events.clone(), stop.clone()).await?;
+    Ok(verb::look::look(&world, verb, &query).await)
 }
 
 fn logs(follow: bool, lines: u32, units: &[String], files: Vec<String>) -> Result<Logs, Vec<Failure>> {
@@ -179,10 +181,7 @@ async fn release(
 ) -> Result<(World, Tree), Vec<Failure>> {
     let meant = place::meant(common)?;
     let (by_file, here) = (meant.by_file, meant.here);
-    let mut world = place::world(common, meant, events.clone(), stop.clone()).await?;
-    if !by_file {
-        place::recorded_settings(&mut world).await;
-    }
+    let mut world = place::world_to_change(common, meant, events.clone(), stop.clone()).await?;
     let workspace = std::env::current_dir().map_err(|error| vec![Failure::bug(error.to_string())])?;
     let sources = Sources {
         git: Some(repository.clone().unwrap_or_else(|| ".".to_owned())),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rollback_deploy_core::file::{DeployFile, Environment, Simple, load};
 use rollback_deploy_core::model::{AbsPath, Allow, AppName, EnvironmentName, Failure, Label, Place, Seconds};
+use rollback_deploy_core::plan::Fact;
 use rollback_deploy_core::wire::{Query, Report};
 
 use super::args::Common;
@@ -68,7 +69,33 @@ pub fn meant(common: &Common) -> Result<Meant, Vec<Failure>> {
         environment.wait = Seconds(wait);
     }
     let here = common.root.is_some() || environment.hosts.is_empty();
+    let wrong = unknown_hosts(common, &environment, here);
+    if !wrong.is_empty() {
+        return Err(wrong);
+    }
     Ok(Meant { environment, by_file, here })
+}
+
+/// Every label that names no host: a deploy to fewer hosts than were meant looks like one to all of them.
+fn unknown_hosts(common: &Common, environment: &Environment, here: bool) -> Vec<Failure> {
+    let labels: Vec<_> = environment.hosts.iter().map(|host| host.label.as_str()).collect();
+    let wrong = |label: &String| {
+        let at = |what: String| Failure::input(what).at(Place::Input("--host".into()));
+        if here {
+            return (label != HERE).then(|| {
+                at(format!("{label} is no host here: this machine is meant"))
+                    .hint("Leave out --host; or leave out --root, with a deploy file that names hosts.")
+            });
+        }
+        let missing = !labels.contains(&label.as_str());
+        missing.then(|| {
+            let nearest =
+                labels.iter().min_by_key(|known| strsim::levenshtein(known, label)).copied().unwrap_or_default();
+            at(format!("{} has no host {label}; the nearest is {nearest}", environment.name))
+                .hint(format!("Its hosts: {}.", labels.join(", ")))
+        })
+    };
+    common.hosts.iter().filter_map(wrong).collect()
 }
 
 fn root_path(root: &Path) -> Result<AbsPath, Vec<Failure>> {
@@ -162,12 +189,6 @@ async fn remote(
         .iter()
         .filter(|host| common.hosts.is_empty() || common.hosts.iter().any(|label| label == host.label.as_str()));
     let hosts: Vec<_> = hosts.cloned().collect();
-    if hosts.is_empty() {
-        let labels: Vec<_> = meant.environment.hosts.iter().map(|host| host.label.to_string()).collect();
-        return Err(Failure::input("no host of the environment has that label")
-            .at(Place::Input("--host".into()))
-            .hint(format!("Its hosts: {}.", labels.join(", "))));
-    }
     let programs = Arc::new(Programs::find(own, &common.agents)?);
     let run = SshRun::prepare(SshWish {
         login: Login::Person,
@@ -222,7 +243,7 @@ pub fn allow(common: &Common, environment: &Environment) -> Result<Vec<Allow>, V
     if wrong.is_empty() { Ok(all) } else { Err(wrong) }
 }
 
-/// The world of a person.
+/// The world of a person who asks.
 ///
 /// # Errors
 /// Every mistake at once.
@@ -230,6 +251,19 @@ pub async fn world(common: &Common, meant: Meant, events: Events, stop: Stop) ->
     let allow = allow(common, &meant.environment)?;
     let links = links(common, &meant).await.map_err(|failure| vec![failure])?;
     Ok(World { environment: meant.environment, links, by: who(), allow, events, stop })
+}
+
+/// The world of a person who changes something. Without a deploy file it goes by what the live release recorded.
+///
+/// # Errors
+/// Every mistake at once.
+pub async fn world_to_change(common: &Common, meant: Meant, events: Events, stop: Stop) -> Result<World, Vec<Failure>> {
+    let by_file = meant.by_file;
+    let mut world = world(common, meant, events, stop).await?;
+    if !by_file {
+        recorded_settings(&mut world).await;
+    }
+    Ok(world)
 }
 
 /// Who asks: user and machine.
@@ -241,14 +275,25 @@ pub fn who() -> String {
     format!("{user}@{machine}")
 }
 
-/// Without a deploy file, the settings that the live release recorded.
-pub async fn recorded_settings(world: &mut World) {
-    let fleet = world.fleet(None, "");
+/// Without a deploy file, the settings that the live release recorded; when these cannot be read, nothing is pruned by
+/// a guess.
+async fn recorded_settings(world: &mut World) {
+    let fleet = world.fleet(None);
     for target in fleet.values() {
-        if let Ok(answer) = target.ask(&Query::Settings, &world.cx()).await
-            && let Ok(Report::Settings(Some(settings))) = done(answer)
-        {
-            world.environment.settings = *settings;
+        let recorded = match target.ask(&Query::Settings, &world.cx()).await {
+            Ok(answer) => done(answer),
+            Err(failure) => Err(failure),
+        };
+        match recorded {
+            Ok(Report::Settings(Some(settings))) => world.environment.settings = *settings,
+            // Nothing was ever confirmed here: what is usual holds.
+            Ok(_) => {}
+            Err(failure) => {
+                world.environment.settings.keep = u32::MAX;
+                let what =
+                    format!("what the live release recorded cannot be read, so all releases stay: {}", failure.what);
+                world.events.tell(Some(target.label()), Fact::Warned(what));
+            }
         }
     }
     World::close(&fleet).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, Shared, join_all};
-use rollback_deploy_core::model::{CheckResult, Failure, Kind, Label, Outcome, TxnId};
+use rollback_deploy_core::model::{CheckResult, Failure, Kind, Label, Operation, Outcome, ReleaseId, TxnId, Verdict};
 use rollback_deploy_core::plan::story::Trouble;
 use rollback_deploy_core::plan::{Fact, Next, Plan, Story, next};
 use rollback_deploy_core::wire::{Act, Answer};
@@ -130,14 +130,17 @@ async fn run_within(
             }
             Next::CheckOutside(labels) => {
                 let asked = labels.into_iter().map(|label| async {
-                    let results = match fleet.get(&label) {
-                        Some(target) => check_outside(target.as_ref(), events, stop).await,
+                    let planned = plan.targets.iter().find(|target| target.label == label);
+                    let results = match fleet.get(&label).zip(planned) {
+                        Some((target, planned)) => {
+                            check_outside(target.as_ref(), &planned.version, plan.operation, events, stop).await
+                        }
                         None => Vec::new(),
                     };
                     (label, results)
                 });
                 for (label, results) in join_all(asked).await {
-                    story.seen_outside(&label, results);
+                    story.seen_outside(plan, &label, results);
                 }
             }
             Next::Confirm(proofs) => {
@@ -303,14 +306,30 @@ fn tell_answer(events: &crate::engine::Events, label: &Label, act: Option<&Act>,
     }
 }
 
-async fn check_outside(target: &dyn Target, events: &crate::engine::Events, stop: &Stop) -> Vec<CheckResult> {
-    let asked = target.check_outside();
+async fn check_outside(
+    target: &dyn Target,
+    version: &ReleaseId,
+    operation: Operation,
+    events: &crate::engine::Events,
+    stop: &Stop,
+) -> Vec<CheckResult> {
+    let asked = target.check_outside(version);
     let results = tokio::select! {
         results = asked => results,
         () = stop.token().cancelled() => Vec::new(),
     };
     for result in &results {
         events.tell(Some(target.label()), Fact::Checked(result.clone()));
+        if operation == Operation::Rollback && result.verdict != Verdict::Pass {
+            let what = format!(
+                "from here {} {} does not pass ({}); it is a check of today's deploy file, so it does not take the \
+                 rollback to {version} back",
+                result.word,
+                result.subject,
+                result.verdict.word()
+            );
+            events.tell(Some(target.label()), Fact::Warned(what));
+        }
     }
     results
 }

@@ -1,6 +1,6 @@
 //! The loop against targets that never answer, and the words it says then.
 
-use rollback_deploy_core::model::{Operation, ReleaseId, SchemaVerdict, Seconds, Verdict, WatchdogKind};
+use rollback_deploy_core::model::{SchemaVerdict, Seconds, WatchdogKind};
 use rollback_deploy_core::plan::{Event, TargetPlan, Wanted};
 use rollback_deploy_core::wire::Report;
 
@@ -40,6 +40,7 @@ fn plan() -> Plan {
         window: Seconds(60),
         hard_limit: Seconds(600),
         keep: 5,
+        version: ReleaseId::new("v1").unwrap(),
         checked_outside: false,
     };
     Plan {

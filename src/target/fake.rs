@@ -96,7 +96,7 @@ impl Target for Fake {
     async fn setup(&self, _request: &SetupRequest, _cx: &Cx) -> Result<Answer, Failure> {
         self.answer("setup").await
     }
-    async fn check_outside(&self) -> Vec<CheckResult> {
+    async fn check_outside(&self, _version: &ReleaseId) -> Vec<CheckResult> {
         Vec::new()
     }
     fn settles_in(&self) -> Option<Seconds> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rollback_deploy_core::model::{Check, CheckResult, Failure, Kind, Label, Proof, Seconds, TxnId};
+use rollback_deploy_core::model::{Check, CheckResult, Failure, Kind, Label, Proof, ReleaseId, Seconds, TxnId};
 use rollback_deploy_core::plan::Fact;
 use rollback_deploy_core::wire::{Act, Answer, Query, Report, Request, SetupRequest};
 use tokio::sync::Mutex;
@@ -28,7 +28,6 @@ pub struct HostTarget {
     link: Arc<dyn Link>,
     contents: Option<Arc<dyn Contents>>,
     outside: Vec<Check>,
-    version: String,
     settles: Settles,
     inner: Mutex<Inner>,
 }
@@ -46,15 +45,7 @@ impl HostTarget {
     /// A host behind a link.
     #[must_use]
     pub fn new(label: Label, link: Arc<dyn Link>) -> Self {
-        Self {
-            label,
-            link,
-            contents: None,
-            outside: Vec::new(),
-            version: String::new(),
-            settles: Settles::default(),
-            inner: Mutex::default(),
-        }
+        Self { label, link, contents: None, outside: Vec::new(), settles: Settles::default(), inner: Mutex::default() }
     }
 
     /// The files of the release to stage.
@@ -64,11 +55,10 @@ impl HostTarget {
         self
     }
 
-    /// The checks asked from here, of this version.
+    /// The checks asked from here.
     #[must_use]
-    pub fn with_outside(mut self, checks: Vec<Check>, version: &str) -> Self {
+    pub fn with_outside(mut self, checks: Vec<Check>) -> Self {
         self.outside = checks;
-        version.clone_into(&mut self.version);
         self
     }
 
@@ -257,8 +247,9 @@ impl Target for HostTarget {
         self.ask_until(Request::Setup(Box::new(request.clone())), cx).await
     }
 
-    async fn check_outside(&self) -> Vec<CheckResult> {
-        futures::future::join_all(self.outside.iter().map(|check| ask::ask_outside(check, &self.version))).await
+    async fn check_outside(&self, version: &ReleaseId) -> Vec<CheckResult> {
+        let asked = self.outside.iter().map(|check| ask::ask_outside(check, version.as_str()));
+        futures::future::join_all(asked).await
     }
 
     fn settles_in(&self) -> Option<Seconds> {

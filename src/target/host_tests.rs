@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rollback_deploy_core::model::{Digest, OnExpiry, Operation, ReleaseId, SchemaVerdict, Verdict};
+use rollback_deploy_core::model::{Digest, OnExpiry, Operation, SchemaVerdict, Verdict};
 use rollback_deploy_core::wire::Intent;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;

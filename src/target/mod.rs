@@ -1,7 +1,7 @@
 //! One thing that is changed and confirmed as a unit. Each kind is a file here.
 
 use async_trait::async_trait;
-use rollback_deploy_core::model::{CheckResult, Failure, Label, Proof, Seconds};
+use rollback_deploy_core::model::{CheckResult, Failure, Label, Proof, ReleaseId, Seconds};
 use rollback_deploy_core::wire::{Act, Answer, Query, SetupRequest};
 use tokio_util::sync::CancellationToken;
 
@@ -80,8 +80,8 @@ pub trait Target: Send + Sync {
     /// As for [`Self::perform`].
     async fn setup(&self, request: &SetupRequest, cx: &Cx) -> Result<Answer, Failure>;
 
-    /// Asks the checks that are asked from where the controller runs.
-    async fn check_outside(&self) -> Vec<CheckResult>;
+    /// Asks the checks that are asked from where the controller runs, of this version.
+    async fn check_outside(&self, version: &ReleaseId) -> Vec<CheckResult>;
 
     /// How long from now until an open change settles itself at the latest, when one is open.
     fn settles_in(&self) -> Option<Seconds> {

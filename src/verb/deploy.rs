@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rollback_deploy_core::model::{Facts, Failure, Label, Operation, Outcome};
 use rollback_deploy_core::plan::noop::already_live;
-use rollback_deploy_core::plan::{Fact, Plan, TargetPlan, Wanted};
+use rollback_deploy_core::plan::{Fact, Plan, Story, TargetPlan, Wanted};
 use rollback_deploy_core::wire::Staging;
 
 use super::world::{Conclusion, World};
@@ -18,7 +18,7 @@ pub async fn deploy(world: &World, tree: Arc<Tree>) -> Conclusion {
     let version = tree.info.version.to_string();
     world.events.tell(None, Fact::Began { verb: "deploy".to_owned(), version: Some(version.clone()) });
     let contents: Arc<dyn Contents> = tree.clone();
-    let fleet = world.fleet(Some(&contents), &version);
+    let fleet = world.fleet(Some(&contents));
     let ended = match world.inspect(&fleet, true).await {
         Err(outcome) => Conclusion::only(outcome),
         Ok(facts) => match refused(world, &facts) {
@@ -27,6 +27,7 @@ pub async fn deploy(world: &World, tree: Arc<Tree>) -> Conclusion {
                 Err(failure) => Conclusion::only(world.fail(None, failure)),
                 Ok(plan) => {
                     let ended = engine::run(&plan, &fleet, &world.events, &world.stop).await;
+                    unproven(world, &plan, &ended.story);
                     world.read_back(&fleet, ended.outcome).await;
                     World::close(&fleet).await;
                     return Conclusion { outcome: ended.outcome, story: Some(ended.story) };
@@ -36,6 +37,20 @@ pub async fn deploy(world: &World, tree: Arc<Tree>) -> Conclusion {
     };
     World::close(&fleet).await;
     ended
+}
+
+/// Says of what was confirmed unchecked that it does not count as proven.
+fn unproven(world: &World, plan: &Plan, story: &Story) {
+    for target in plan.targets.iter().filter(|target| target.is_unchecked(plan)) {
+        if story.courses.get(&target.label).is_some_and(|course| course.confirmed.is_some()) {
+            let what = format!(
+                "{} was confirmed unchecked: nothing was asked, so it is not proven; a rollback to it takes its name \
+                 and `allow: unproven`",
+                target.version
+            );
+            world.events.tell(Some(&target.label), Fact::Warned(what));
+        }
+    }
 }
 
 /// Every obstacle on every target that no override lifts, told at once.
@@ -83,6 +98,7 @@ pub fn plan(world: &World, tree: &Tree, facts: &BTreeMap<Label, Facts>) -> Resul
             window: settings.window,
             hard_limit: settings.hard_limit,
             keep: settings.keep,
+            version: tree.info.version.clone(),
             checked_outside: !world.environment.runner_checks.is_empty(),
         });
     }

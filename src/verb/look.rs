@@ -9,7 +9,7 @@ use super::world::{Conclusion, World};
 /// Asks every target and tells the answers.
 pub async fn look(world: &World, verb: &str, query: &Query) -> Conclusion {
     world.events.tell(None, Fact::Began { verb: verb.to_owned(), version: None });
-    let fleet = world.fleet(None, "");
+    let fleet = world.fleet(None);
     let mut worst = Outcome::Done;
     for (label, report) in world.ask_all(&fleet, query).await {
         let outcome = match report {

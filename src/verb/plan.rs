@@ -13,7 +13,7 @@ use crate::source::Tree;
 pub async fn plan(world: &World, tree: Arc<Tree>) -> Conclusion {
     let version = tree.info.version.to_string();
     world.events.tell(None, Fact::Began { verb: "plan".to_owned(), version: Some(version.clone()) });
-    let fleet = world.fleet(None, &version);
+    let fleet = world.fleet(None);
     let outcome = match world.inspect(&fleet, false).await {
         Err(outcome) => outcome,
         Ok(facts) => match deploy::plan(world, &tree, &facts) {

@@ -1,17 +1,28 @@
 //! `rollback`: to the previous proven release or a named one. Needs no deploy file: each release's own record says how
 //! it runs. Preempts an open deploy.
 
+mod choose;
+mod heard;
+
+use std::time::Duration;
+
 use futures::future::join_all;
 use rollback_deploy_core::model::{
-    Allow, Failure, Kind, Label, Open, Operation, Outcome, ReleaseId, ReleaseRow, Status, TxnId,
+    Failure, Kind, Label, Open, Operation, Outcome, ReleaseId, ReleaseRow, Status, TxnId,
 };
-use rollback_deploy_core::plan::{Fact, Plan, TargetPlan, Wanted};
+use rollback_deploy_core::plan::{Fact, Plan, Story, TargetPlan, Wanted};
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Act, Answer, Query, Report};
 
 use super::world::{Conclusion, World, done, unexpected};
 use crate::engine::{self, Fleet};
 use crate::target::Target;
+use choose::choose;
+use heard::Heard;
+
+/// How long a host on which no change is open waits for what the others say of themselves: a deploy that is open there
+/// and not here says where back is. One that is silent is not waited for any longer.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// What a rollback wants.
 #[derive(Debug, Clone, Default)]
@@ -22,11 +33,11 @@ pub struct To {
     pub with_env: bool,
 }
 
-/// Goes back on every target that can be reached.
+/// Goes back on every target that can be reached, on each as soon as it answers.
 pub async fn rollback(world: &World, to: &To) -> Conclusion {
     world.events.tell(None, Fact::Began { verb: "rollback".to_owned(), version: to.version.clone() });
-    let fleet = world.fleet(None, to.version.as_deref().unwrap_or_default());
-    let ended = go_back(world, to, &fleet).await;
+    let fleet = world.fleet(None);
+    let ended = go_back(world, to, &fleet, GRACE).await;
     // Something was changed, or an open deploy was taken back.
     if ended.story.is_some() || ended.outcome == Outcome::Done {
         world.read_back(&fleet, ended.outcome).await;
@@ -35,50 +46,58 @@ pub async fn rollback(world: &World, to: &To) -> Conclusion {
     ended
 }
 
-async fn go_back(world: &World, to: &To, fleet: &Fleet) -> Conclusion {
-    let seen = join_all(fleet.values().map(|target| status(world, target.as_ref()))).await;
-    let open = seen.iter().filter_map(|status| status.as_ref().ok()?.open.as_ref());
-    let back: Vec<ReleaseId> =
-        open.filter(|open| to.version.is_none() && takes_back(open)).filter_map(|open| open.previous.clone()).collect();
-    let looked = fleet.values().zip(seen).map(|(target, seen)| look(world, target.as_ref(), to, seen, &back));
-    let looked = join_all(looked).await;
-    let mut targets = Vec::new();
-    let mut worst: Option<Outcome> = None;
-    let mut others = 0;
-    for (label, goal) in looked {
-        let outcome = match goal {
-            Ok(Goal::Plan(target)) => {
-                targets.push(*target);
-                continue;
-            }
-            Ok(Goal::Undone) => Outcome::Done,
-            Err(failure) => world.fail(Some(&label), failure),
-        };
-        others += 1;
-        worst =
-            Some(worst.map_or(outcome, |worst| if worst.severity() >= outcome.severity() { worst } else { outcome }));
+async fn go_back(world: &World, to: &To, fleet: &Fleet, grace: Duration) -> Conclusion {
+    let heard = Heard::of(fleet.len(), grace);
+    // Each host for itself: one that does not answer keeps no other from going back.
+    let ended = join_all(fleet.values().map(|target| one(world, to, fleet, target.as_ref(), &heard))).await;
+    let mut stories: Vec<Story> = Vec::new();
+    let mut outcomes = Vec::new();
+    for Conclusion { outcome, story } in ended {
+        outcomes.push(outcome);
+        stories.extend(story);
     }
-    if targets.is_empty() {
-        let outcome = worst.unwrap_or(Outcome::Input);
-        return Conclusion::only(outcome);
+    let story = stories.into_iter().reduce(|mut all, one| {
+        all.courses.extend(one.courses);
+        all.cancelled = all.cancelled.or(one.cancelled);
+        all.waited = all.waited.max(one.waited);
+        all
+    });
+    Conclusion { outcome: Outcome::of_all(&outcomes).unwrap_or(Outcome::Input), story }
+}
+
+/// Goes back on one host.
+async fn one(world: &World, to: &To, fleet: &Fleet, target: &dyn Target, heard: &Heard) -> Conclusion {
+    let seen = first_status(world, target).await;
+    heard.note(to, seen.as_ref().ok());
+    match look(world, target, to, seen, heard).await {
+        (_, Ok(Goal::Undone)) => Conclusion::only(Outcome::Done),
+        (label, Err(failure)) => Conclusion::only(world.fail(Some(&label), failure)),
+        (_, Ok(Goal::Plan(target))) => {
+            let plan = Plan {
+                operation: Operation::Rollback,
+                targets: vec![*target],
+                allow: world.allow.clone(),
+                wait: world.environment.wait,
+                hold: None,
+                by: world.by.clone(),
+            };
+            let ended = engine::run(&plan, fleet, &world.events, &world.stop).await;
+            Conclusion { outcome: ended.outcome, story: Some(ended.story) }
+        }
     }
-    let plan = Plan {
-        operation: Operation::Rollback,
-        targets,
-        allow: world.allow.clone(),
-        wait: world.environment.wait,
-        hold: None,
-        by: world.by.clone(),
-    };
-    let ended = engine::run(&plan, fleet, &world.events, &world.stop).await;
-    let outcome = match worst {
-        Some(worst) if others > 0 && worst.is_success() != ended.outcome.is_success() => Outcome::Split,
-        Some(worst) if worst.severity() > ended.outcome.severity() => worst,
-        // One host that was taken back makes the run more than a no-op.
-        Some(worst) if ended.outcome == Outcome::AlreadyLive => worst,
-        _ => ended.outcome,
-    };
-    Conclusion { outcome, story: Some(ended.story) }
+}
+
+/// What a host says first. Nothing is changed yet, so a run that is cancelled does not wait for a silent one.
+async fn first_status(world: &World, target: &dyn Target) -> Result<Status, Failure> {
+    tokio::select! {
+        biased;
+        seen = status(world, target) => seen,
+        () = world.stop.token().cancelled() => {
+            let signal = world.stop.signal().unwrap_or(15);
+            let what = format!("the run was cancelled before {} answered: nothing was changed there", target.label());
+            Err(Failure::new(Kind::Cancelled { signal }, what))
+        }
+    }
 }
 
 enum Goal {
@@ -112,7 +131,7 @@ async fn look(
     target: &dyn Target,
     to: &To,
     seen: Result<Status, Failure>,
-    back: &[ReleaseId],
+    heard: &Heard,
 ) -> (Label, Result<Goal, Failure>) {
     let label = target.label().clone();
     let goal = async {
@@ -127,7 +146,8 @@ async fn look(
             Report::Releases(rows) => rows,
             other => return Err(unexpected("list", &other)),
         };
-        let wanted = match is_back(&seen, back) {
+        let back = if to.version.is_none() { heard.back().await } else { Vec::new() };
+        let wanted = match is_back(&seen, &back) {
             Some(live) => Wanted::AlreadyLive(live),
             None => choose(&seen, &rows, to, &world.allow)?,
         };
@@ -135,6 +155,7 @@ async fn look(
         Ok(Goal::Plan(Box::new(TargetPlan {
             label: label.clone(),
             txn: world.mint()?,
+            version: version(&rows, &wanted),
             wanted,
             window: settings.window,
             hard_limit: settings.hard_limit,
@@ -144,6 +165,16 @@ async fn look(
     };
     let goal = goal.await;
     (label, goal)
+}
+
+/// The version of the release that is gone to, by the host's own record of it.
+fn version(rows: &[ReleaseRow], wanted: &Wanted) -> ReleaseId {
+    match wanted {
+        Wanted::Staged(staging) => staging.info.version.clone(),
+        Wanted::There { release, .. } | Wanted::AlreadyLive(release) => {
+            rows.iter().find(|row| row.id == *release).map_or_else(|| release.clone(), |row| row.version.clone())
+        }
+    }
 }
 
 /// What came of taking an open deploy back.
@@ -172,64 +203,6 @@ fn taken(answer: Answer) -> Result<Taken, Failure> {
             report => Err(unexpected("abort", &report)),
         },
     }
-}
-
-/// The release to go back to: a named one, or the previous proven one.
-///
-/// # Errors
-/// There is none, it is not known here, or it is not proven.
-pub fn choose(status: &Status, rows: &[ReleaseRow], to: &To, allow: &[Allow]) -> Result<Wanted, Failure> {
-    let names =
-        || rows.iter().filter(|row| row.proven).map(|row| row.version.to_string()).collect::<Vec<_>>().join(", ");
-    let live = status.confirmed.as_ref();
-    let Some(wanted) = &to.version else {
-        if let Some(failure) = &status.way_back_unknown {
-            return Err(failure.clone().hint("`list` shows the releases of this host: name the one to go back to."));
-        }
-        let back = status.way_back.as_ref().ok_or_else(|| {
-            Failure::refused("there is nothing to go back to: no older release was ever confirmed on this host")
-                .hint("`list` shows the releases of this host.")
-        })?;
-        return Ok(Wanted::There { release: back.release.clone(), with_env: to.with_env });
-    };
-    let bare = wanted.strip_prefix('v').unwrap_or(wanted);
-    let fits = |row: &&ReleaseRow| {
-        row.id.as_str() == wanted
-            || row.version.as_str() == wanted
-            || row.version.as_str().strip_prefix('v') == Some(bare)
-    };
-    // Of several releases of one version the one that was proven, then the newest.
-    let mut fitting: Vec<&ReleaseRow> = rows.iter().filter(fits).collect();
-    fitting.sort_by_key(|row| (!row.live, !row.proven, !row.present));
-    let Some(row) = fitting.first() else {
-        return Err(Failure::refused(format!("{wanted} is not on this host"))
-            .hint(format!(
-                "Proven here: {}.",
-                if rows.iter().any(|row| row.proven) { names() } else { "nothing".to_owned() }
-            ))
-            .hint(format!("To bring it here, deploy it: `rollback-deploy deploy {wanted}`.")));
-    };
-    if !row.present {
-        return Err(Failure::refused(format!("the files of {} were pruned from this host", row.id))
-            .hint(format!("Proven and there: {}.", names())));
-    }
-    if live.is_some_and(|live| live.release == row.id)
-        && status.open.is_none()
-        && status.drift.is_none()
-        && !to.with_env
-    {
-        return Ok(Wanted::AlreadyLive(row.id.clone()));
-    }
-    if !row.proven && !allow.contains(&Allow::Unproven) {
-        return Err(Failure {
-            kind: Kind::Refused { lift: Some(Allow::Unproven) },
-            ..Failure::liftable(
-                Allow::Unproven,
-                format!("{} was never confirmed on this host ({})", row.id, row.state.word()),
-            )
-        });
-    }
-    Ok(Wanted::There { release: row.id.clone(), with_env: to.with_env })
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use rollback_deploy_core::file::load;
-use rollback_deploy_core::model::{Ending, Seconds};
+use rollback_deploy_core::model::{Ending, SchemaVerdict, Seconds, Verdict, WatchdogKind};
 
 use super::*;
 use crate::engine::Events;
 use crate::engine::perform::Stop;
-use crate::target::fake::{Fake, proven, reported};
+use crate::target::fake::{Fake, checked, proven, reported};
 
 fn world() -> World {
     let text =
@@ -73,7 +73,10 @@ fn seen(status: Status) -> Answer {
 async fn goal(fake: &Fake, back: &[ReleaseId]) -> Result<Goal, Failure> {
     let world = world();
     let first = super::status(&world, fake).await;
-    look(&world, fake, &To::default(), first, back).await.1
+    // A host that is silent, and one that has said what it goes back to.
+    let heard = Heard::of(2, Duration::from_millis(1));
+    heard.note(&To::default(), back.first().map(|back| status(back.as_str(), "v0", true)).as_ref());
+    look(&world, fake, &To::default(), first, &heard).await.1
 }
 
 #[tokio::test]
@@ -131,7 +134,57 @@ async fn a_host_that_took_no_part_in_an_open_deploy_stays_where_it_is() {
         (still.label().clone(), still.clone() as Arc<dyn Target>),
     ]
     .into();
-    let ended = go_back(&world(), &To::default(), &fleet).await;
+    let ended = go_back(&world(), &To::default(), &fleet, GRACE).await;
     assert_eq!(ended.outcome, Outcome::Done);
     assert_eq!((open.asked().as_str(), still.asked().as_str()), ("status abort", "status list"));
+}
+
+/// What a host answers that goes back to a release.
+fn goes_back(word: &str) -> Option<Answer> {
+    Some(reported(match word {
+        "status" => Report::Status(status("v2", "v1", false)),
+        "list" => Report::Releases(vec![]),
+        "recover" => Report::Recovered { ending: None, rubbish: vec![], strangers: vec![] },
+        "begin" => {
+            Report::Begun { previous: Some(id("v2")), settles_in: Seconds(60), preempted: None, environment: vec![] }
+        }
+        "arm" => Report::Armed { watchdog: WatchdogKind::Systemd },
+        "migrate" => Report::Migrated { schema: SchemaVerdict::None, ran: false },
+        "activate" => Report::Activated { proofs: vec![checked(Verdict::Pass)], settles_in: Seconds(60) },
+        "verify" => Report::Checked(vec![checked(Verdict::Pass)]),
+        "confirm" => Report::Confirmed(proven("v1")),
+        "prune" => Report::Pruned { removed: vec![], kept: vec![] },
+        _ => return None,
+    }))
+}
+
+#[tokio::test]
+async fn a_silent_host_keeps_no_other_from_going_back() {
+    let going = Arc::new(Fake::new("a", |word, _| goes_back(word)));
+    let silent = Arc::new(Fake::new("b", |_, _| None));
+    let fleet: Fleet = [
+        (going.label().clone(), going.clone() as Arc<dyn Target>),
+        (silent.label().clone(), silent.clone() as Arc<dyn Target>),
+    ]
+    .into();
+    let world = world();
+    let (to, stop) = (To::default(), world.stop.clone());
+    let run = go_back(&world, &to, &fleet, Duration::from_millis(1));
+    let until_back = async {
+        for _ in 0..3000 {
+            if going.asked().ends_with("prune") {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let asked = going.asked();
+        stop.because_of(15);
+        asked
+    };
+    let (ended, asked) = tokio::join!(run, until_back);
+    assert_eq!(asked, "status list recover begin arm migrate activate verify confirm prune");
+    assert_eq!(silent.asked(), "status", "it never answered");
+    assert_eq!(ended.outcome, Outcome::Split);
+    let courses = ended.story.map(|story| story.courses.into_keys().map(|label| label.to_string()).collect::<Vec<_>>());
+    assert_eq!(courses, Some(vec!["a".to_owned()]));
 }

@@ -34,7 +34,7 @@ impl Decision {
 /// Carries a person's decision out on every target.
 pub async fn settle(world: &World, decision: Decision) -> Conclusion {
     world.events.tell(None, Fact::Began { verb: decision.word().to_owned(), version: None });
-    let fleet = world.fleet(None, "");
+    let fleet = world.fleet(None);
     let mut worst = Outcome::Done;
     for target in fleet.values() {
         let outcome = match settle_one(world, target.as_ref(), decision).await {

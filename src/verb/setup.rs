@@ -11,7 +11,7 @@ pub async fn setup(world: &World, mode: SetupMode) -> Conclusion {
     world.events.tell(None, Fact::Began { verb: "setup".to_owned(), version: None });
     let request =
         SetupRequest { mode, settings: world.environment.settings.clone(), watchdog: world.environment.watchdog };
-    let fleet = world.fleet(None, "");
+    let fleet = world.fleet(None);
     let mut worst = Outcome::Done;
     for target in fleet.values() {
         let answered = target.setup(&request, &world.cx()).await;

@@ -64,13 +64,13 @@ impl World {
 
     /// The targets, with the files that a release needs and the checks asked from here.
     #[must_use]
-    pub fn fleet(&self, contents: Option<&Arc<dyn Contents>>, version: &str) -> Fleet {
+    pub fn fleet(&self, contents: Option<&Arc<dyn Contents>>) -> Fleet {
         let hosts = self.links.iter().map(|(label, link)| {
             let mut host = HostTarget::new(label.clone(), link.clone());
             if let Some(contents) = contents {
                 host = host.with_contents(contents.clone());
             }
-            host = host.with_outside(self.environment.runner_checks.clone(), version);
+            host = host.with_outside(self.environment.runner_checks.clone());
             (label.clone(), Arc::new(host) as Arc<dyn Target>)
         });
         hosts.collect()

@@ -1,6 +1,6 @@
 //! Tests of the whole program in a world: hosts with systemd and sshd, a GitHub, a runner.
 //!
-//! [`agent`], [`cancelled`] and [`demo`] need none: the real program on a temporary root. What needs a world is `#[ignore = "world: hosts"]` below
+//! [`agent`], [`cancelled`], [`demo`] and [`operator`] need none: the real program on a temporary root. What needs a world is `#[ignore = "world: hosts"]` below
 //! [`hosts`], `#[ignore = "world: github"]` below [`github`] or `#[ignore = "world: faults"]` below [`faults`] (strace,
 //! root for mounts, and an hour), and is run by `./test`. A fixture panics when its world is absent: what cannot run is a failure.
 
@@ -24,4 +24,5 @@ mod faults;
 mod github;
 mod hosts;
 mod house;
+mod operator;
 mod world;

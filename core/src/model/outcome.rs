@@ -127,6 +127,19 @@ impl Outcome {
         }
     }
 
+    /// How several that go their own ways ended together: the worst decides; some as asked and some not is a split.
+    /// Nothing when there are none.
+    #[must_use]
+    pub fn of_all(all: &[Self]) -> Option<Self> {
+        let worst = all.iter().copied().max_by_key(|outcome| outcome.severity())?;
+        let changed = all.iter().any(|outcome| outcome.is_success());
+        if changed && !worst.is_success() && worst.severity() < Self::Split.severity() {
+            return Some(Self::Split);
+        }
+        // One that had something to do makes the whole more than a no-op.
+        Some(if worst.is_success() && all.contains(&Self::Done) { Self::Done } else { worst })
+    }
+
     /// Whether the process ends with 0.
     #[must_use]
     pub fn is_success(self) -> bool {

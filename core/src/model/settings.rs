@@ -155,6 +155,12 @@ impl WatchdogKind {
 }
 
 impl Settings {
+    /// Whether nothing on the host could tell a good release from a bad one: neither a service nor a check.
+    #[must_use]
+    pub fn is_unchecked(&self) -> bool {
+        self.services.is_empty() && self.checks.is_empty()
+    }
+
     /// A digest of what decides how a release runs: two releases with the same content and settings are the same.
     #[must_use]
     pub fn fingerprint(&self) -> Digest {

@@ -37,6 +37,8 @@ pub struct Txn {
     pub with_env: bool,
     /// Whether a watchdog that does not survive a restart of the host is good enough for it.
     pub weak_watchdog: bool,
+    /// Nothing can be asked of its release: confirming it proves nothing.
+    pub unchecked: bool,
     /// The program that the watchdog runs for it.
     pub agent: Digest,
     /// Who asked: a run's URL, or user and machine.
@@ -121,6 +123,7 @@ impl Txn {
             .with("hard-limit", self.hard_limit.0)
             .with_some("with-env", self.with_env.then_some("yes"))
             .with_some("weak-watchdog", self.weak_watchdog.then_some("yes"))
+            .with_some("unchecked", self.unchecked.then_some("yes"))
             .with("agent", &self.agent)
             .with("by", &self.by)
             .with("at", &self.at)
@@ -146,6 +149,7 @@ impl Txn {
             hard_limit: Uptime(record.parse("hard-limit")?),
             with_env: record.get("with-env") == Some("yes"),
             weak_watchdog: record.get("weak-watchdog") == Some("yes"),
+            unchecked: record.get("unchecked") == Some("yes"),
             agent: record.parse("agent")?,
             by: record.get("by").unwrap_or_default().to_owned(),
             at: record.get("at").unwrap_or_default().to_owned(),
@@ -172,6 +176,7 @@ mod tests {
             hard_limit: Uptime(9),
             with_env: true,
             weak_watchdog: true,
+            unchecked: true,
             agent: Digest::of(b"x"),
             by: "https://github.com/o/r/actions/runs/1".into(),
             at: "2026-11-23T00:00:00Z".into(),

@@ -52,7 +52,7 @@ pub struct CheckResult {
 /// What lets a change be confirmed. Only the judge makes one, or a person's recorded decision.
 ///
 /// It can be read from the wire, where the agent compares its txn with the open one; building one in Rust goes
-/// through [`Proof::by_verdict`] or [`Proof::by_person`].
+/// through [`Proof::by_verdict`], [`Proof::by_person`] or [`Proof::unchecked`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proof {
     txn: TxnId,
@@ -65,6 +65,7 @@ pub struct Proof {
 enum By {
     Verdict { checks: u32 },
     Person { name: String },
+    Unchecked,
 }
 
 impl Proof {
@@ -82,10 +83,22 @@ impl Proof {
         Self { txn: txn.clone(), by: By::Person { name: name.to_owned() } }
     }
 
+    /// Nothing could be asked, and that was allowed: it is kept by a recorded decision, and does not count as proven.
+    #[must_use]
+    pub fn unchecked(txn: &TxnId) -> Self {
+        Self { txn: txn.clone(), by: By::Unchecked }
+    }
+
     /// The change that it is about.
     #[must_use]
     pub fn txn(&self) -> &TxnId {
         &self.txn
+    }
+
+    /// Whether nothing was asked.
+    #[must_use]
+    pub fn is_unchecked(&self) -> bool {
+        self.by == By::Unchecked
     }
 
     /// Who decided, in words for the log.
@@ -94,6 +107,7 @@ impl Proof {
         match &self.by {
             By::Verdict { checks } => format!("{checks} checks passed"),
             By::Person { name } => format!("decided by {name}"),
+            By::Unchecked => "unchecked: nothing was asked".to_owned(),
         }
     }
 }

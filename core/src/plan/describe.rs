@@ -1,7 +1,7 @@
 //! A plan in words: exactly what would happen on each target, from its real state.
 
 use super::order::{Plan, TargetPlan, Wanted};
-use crate::model::{Allow, Facts, Operation, SchemaVerdict, Service, Settings, SharedPath};
+use crate::model::{Facts, Operation, SchemaVerdict, Service, Settings, SharedPath};
 
 /// What would happen on a target, line by line.
 #[must_use]
@@ -18,10 +18,10 @@ pub fn describe(plan: &Plan, target: &TargetPlan, facts: &Facts) -> Vec<String> 
     }
     lines.extend(match &target.wanted {
         Wanted::AlreadyLive(release) => {
-            vec![format!("nothing to do: {release} is live and proven already, with this content and settings")]
+            vec![format!("nothing to do: {release} is {} already, with this content and settings", live(facts))]
         }
         Wanted::There { release, with_env } => back(release.as_str(), *with_env),
-        Wanted::Staged(staging) => deploy(target, &staging.settings, staging.info.version.as_str(), facts, &plan.allow),
+        Wanted::Staged(staging) => deploy(plan, target, &staging.settings, staging.info.version.as_str(), facts),
     });
     let strangers = facts.strangers.iter();
     lines.extend(strangers.map(|name| format!("note: releases/{name} has no record of ours: it is left alone")));
@@ -46,7 +46,7 @@ fn now(facts: &Facts) -> String {
     let live = status
         .confirmed
         .as_ref()
-        .map_or("nothing is live".to_owned(), |proven| format!("{} is live and proven", proven.version));
+        .map_or("nothing is live".to_owned(), |proven| format!("{} is {}", proven.version, live(facts)));
     match &status.open {
         Some(open) if open.aborting => {
             format!("{live}; an undo of {} is under way and is finished first", open.release)
@@ -54,6 +54,12 @@ fn now(facts: &Facts) -> String {
         Some(open) => format!("{live}; a {} of {} by {} is open", open.operation, open.release, open.by),
         None => live,
     }
+}
+
+/// What confirmed it may have asked nothing.
+fn live(facts: &Facts) -> &'static str {
+    let unproven = facts.releases.iter().any(|row| row.live && !row.proven);
+    if unproven { "live, but not proven" } else { "live and proven" }
 }
 
 fn back(release: &str, with_env: bool) -> Vec<String> {
@@ -65,7 +71,7 @@ fn back(release: &str, with_env: bool) -> Vec<String> {
     lines
 }
 
-fn deploy(target: &TargetPlan, settings: &Settings, version: &str, facts: &Facts, allow: &[Allow]) -> Vec<String> {
+fn deploy(plan: &Plan, target: &TargetPlan, settings: &Settings, version: &str, facts: &Facts) -> Vec<String> {
     let mut lines = Vec::new();
     if facts.setup == crate::model::facts::SetupState::Possible {
         lines.push("set the host up first: root-owned program, policy, one sudoers line, watchdog".to_owned());
@@ -107,9 +113,13 @@ fn deploy(target: &TargetPlan, settings: &Settings, version: &str, facts: &Facts
         (true, false) => "check: services active, same main process and no restart for 10 s".to_owned(),
         (true, true) => "check: nothing (unchecked)".to_owned(),
     });
-    lines.push("confirm on a new connection; otherwise go back, check again, keep the evidence".to_owned());
+    lines.push(if target.is_unchecked(plan) {
+        "confirm on a new connection without any answer: it does not count as proven".to_owned()
+    } else {
+        "confirm on a new connection; otherwise go back, check again, keep the evidence".to_owned()
+    });
     lines.push(format!("prune to {} proven releases", target.keep));
-    lines.extend(allow.iter().map(|allow| format!("override in force: {allow}")));
+    lines.extend(plan.allow.iter().map(|allow| format!("override in force: {allow}")));
     lines
 }
 

@@ -131,11 +131,13 @@ fn step(plan: &Plan, story: &Story) -> Next {
         Reached::Armed => perform(&|_, course| Some(Act::Migrate(course.txn.clone()))),
         Reached::Migrated => perform(&|_, course| Some(Act::Activate(course.txn.clone()))),
         Reached::Activated => perform(&|_, course| Some(Act::Verify(course.txn.clone()))),
-        Reached::Verified => Next::CheckOutside(due.iter().map(|(target, _)| target.label.clone()).collect()),
-        Reached::Seen if going.len() > 1 => {
+        Reached::Verified if plan.operation == Operation::Deploy => {
+            Next::CheckOutside(due.iter().map(|(target, _)| target.label.clone()).collect())
+        }
+        Reached::Verified | Reached::Seen if going.len() > 1 => {
             perform(&|target, course| Some(Act::Renew { txn: course.txn.clone(), window: target.window }))
         }
-        Reached::Seen | Reached::Agreed => confirm(&due),
+        Reached::Verified | Reached::Seen | Reached::Agreed => confirm(plan, &due),
         Reached::Confirmed => perform(&|target, _| Some(Act::Prune { keep: target.keep })),
         Reached::Finished => Next::End(outcome(plan, story)),
     }
@@ -152,15 +154,18 @@ fn prepare_or_begin(plan: &Plan, due: &[(&TargetPlan, &Course)]) -> Next {
     Next::Perform(acts.collect())
 }
 
-fn proofs(due: &[(&TargetPlan, &Course)]) -> Vec<(Label, Proof)> {
-    due.iter()
-        .filter_map(|(target, course)| Some((target.label.clone(), Proof::by_verdict(&course.txn, &course.results)?)))
-        .collect()
+fn proofs(plan: &Plan, due: &[(&TargetPlan, &Course)]) -> Vec<(Label, Proof)> {
+    let proof = |target: &TargetPlan, course: &Course| {
+        let nothing = course.results.is_empty() && target.is_unchecked(plan);
+        if nothing { Some(Proof::unchecked(&course.txn)) } else { Proof::by_verdict(&course.txn, &course.results) }
+    };
+    due.iter().filter_map(|(target, course)| Some((target.label.clone(), proof(target, course)?))).collect()
 }
 
-/// Only all checks passed make a proof. Without any answer there is none: then the change cannot be confirmed.
-fn confirm(due: &[(&TargetPlan, &Course)]) -> Next {
-    let proofs = proofs(due);
+/// Only all checks passed make a proof. Without any answer there is none: then the change cannot be confirmed, unless
+/// that there is nothing to ask was allowed.
+fn confirm(plan: &Plan, due: &[(&TargetPlan, &Course)]) -> Next {
+    let proofs = proofs(plan, due);
     if proofs.len() == due.len() {
         return Next::Confirm(proofs);
     }
@@ -230,7 +235,7 @@ fn leave(plan: &Plan, story: &Story) -> Next {
         .collect();
     let checked = |course: &Course| (Reached::Verified..Reached::Confirmed).contains(&course.reached);
     let due: Vec<_> = going.iter().copied().filter(|(_, course)| checked(course)).collect();
-    let proofs = proofs(&due);
+    let proofs = proofs(plan, &due);
     if !proofs.is_empty() {
         return Next::Confirm(proofs);
     }
@@ -251,6 +256,15 @@ fn first_trouble(plan: &Plan, story: &Story) -> Option<(Label, String)> {
     })
 }
 
+/// From where on a target can be confirmed. A rollback goes by the record of the release it goes to, so only by the
+/// checks on the host.
+fn ready_from(plan: &Plan) -> Reached {
+    match plan.operation {
+        Operation::Deploy => Reached::Seen,
+        Operation::Rollback => Reached::Verified,
+    }
+}
+
 /// Some target is permanent: the rest is confirmed too, or named.
 fn forward(plan: &Plan, story: &Story) -> Next {
     let course = |target: &TargetPlan| story.courses.get(&target.label).cloned();
@@ -258,11 +272,20 @@ fn forward(plan: &Plan, story: &Story) -> Next {
         .targets
         .iter()
         .filter_map(|target| Some((target, course(target)?)))
-        .filter(|(_, course)| usable(course) && (Reached::Seen..Reached::Confirmed).contains(&course.reached))
+        .filter(|(_, course)| usable(course) && (ready_from(plan)..Reached::Confirmed).contains(&course.reached))
         .collect();
     if !ready.is_empty() && story.cancelled.is_none() {
         let due: Vec<(&TargetPlan, &Course)> = ready.iter().map(|(target, course)| (*target, course)).collect();
-        return confirm(&due);
+        return confirm(plan, &due);
+    }
+    // Only to tell a person: the checks of today's deploy file are not those of the release that is live again.
+    let unseen = plan.targets.iter().filter(|target| {
+        let asked = plan.operation == Operation::Rollback && target.checked_outside;
+        asked && course(target).is_some_and(|course| course.reached == Reached::Confirmed && !course.looked)
+    });
+    let unseen: Vec<Label> = unseen.map(|target| target.label.clone()).collect();
+    if !unseen.is_empty() && story.cancelled.is_none() {
+        return Next::CheckOutside(unseen);
     }
     let refused = |target: &TargetPlan| course(target).is_some_and(|course| course.may_confirm_yet());
     if story.cancelled.is_none() && plan.targets.iter().any(refused) {
@@ -287,14 +310,7 @@ fn outcome(plan: &Plan, story: &Story) -> Outcome {
         .iter()
         .filter_map(|target| Some(one_outcome(target, story.courses.get(&target.label)?, story.cancelled)))
         .collect();
-    let worst = all.iter().copied().max_by_key(|outcome| outcome.severity()).unwrap_or(Outcome::Bug);
-    let changed = all.iter().any(|outcome| outcome.is_success());
-    let not = all.iter().any(|outcome| !outcome.is_success());
-    if changed && not && worst.severity() < Outcome::Split.severity() {
-        return Outcome::Split;
-    }
-    // One target that had something to do makes the run more than a no-op.
-    if worst == Outcome::AlreadyLive && all.contains(&Outcome::Done) { Outcome::Done } else { worst }
+    Outcome::of_all(&all).unwrap_or(Outcome::Bug)
 }
 
 fn one_outcome(target: &TargetPlan, course: &Course, cancelled: Option<u8>) -> Outcome {

@@ -137,6 +137,7 @@ proptest::proptest! {
         let mut plan = plan(operation, &["a", "b", "c"][..hosts]);
         plan.wait = Seconds(waits);
         plan.hold = held.then_some(Seconds(60));
+        plan.targets.iter_mut().for_each(|target| target.checked_outside = held);
         let mut story = Story::new(&plan);
         // At most 12 steps of each target, 2 more for each wait, and the ways back; anything longer is a circle.
         let bound = 20 * hosts + 10 * (hosts + 1) * 9;
@@ -159,7 +160,7 @@ proptest::proptest! {
                         story.answered(&plan, &label, &act, answer);
                     }
                 }
-                Next::CheckOutside(labels) => labels.iter().for_each(|label| story.seen_outside(label, vec![])),
+                Next::CheckOutside(labels) => labels.iter().for_each(|label| story.seen_outside(&plan, label, vec![])),
                 Next::Confirm(proofs) => {
                     proptest::prop_assert!(!proofs.is_empty(), "an empty confirm");
                     for (label, _) in proofs {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    AbsPath, AppName, CheckResult, Digest, Ending, EnvironmentName, Failure, Foreign, Manifest, Proven, ReleaseId,
-    ReleaseInfo, SchemaVerdict, Settings, Source, TxnId, Verdict, WatchdogKind,
+    AbsPath, Allow, AppName, CheckResult, Digest, Ending, EnvironmentName, Failure, Foreign, Manifest, Proven,
+    ReleaseId, ReleaseInfo, SchemaVerdict, Settings, Source, TxnId, Verdict, WatchdogKind,
 };
 use crate::model::{Entry, EntryKind, RelPath};
 use crate::wire::act::Holder;
@@ -56,6 +56,7 @@ fn plan(operation: Operation, hosts: &[&str]) -> Plan {
         window: Seconds(60),
         hard_limit: Seconds(600),
         keep: 5,
+        version: ReleaseId::new("v1").unwrap(),
         checked_outside: false,
     });
     Plan { operation, targets: targets.collect(), allow: vec![], wait: Seconds(0), hold: None, by: "me".into() }
@@ -147,7 +148,7 @@ fn run_with(plan: &Plan, story: &mut Story, script: Script<'_>) -> (String, Outc
             }
             Next::CheckOutside(labels) => {
                 for label in labels {
-                    story.seen_outside(&label, vec![]);
+                    story.seen_outside(plan, &label, vec![]);
                 }
             }
             Next::Confirm(proofs) => {
@@ -443,3 +444,26 @@ fn only_a_release_that_failed_by_itself_is_at_fault() {
 
 #[path = "next_answers_tests.rs"]
 mod answers;
+
+#[path = "next_outside_tests.rs"]
+mod outside;
+
+#[test]
+fn without_any_answer_a_deploy_is_kept_only_when_that_is_allowed() {
+    let silent = |_: &str, act: &str| match act {
+        "activate" => Some(Ok(Answer::Done(Box::new(Report::Activated { proofs: vec![], settles_in: Seconds(60) })))),
+        "verify" => Some(Ok(Answer::Done(Box::new(Report::Checked(vec![]))))),
+        _ => None,
+    };
+    let mut deploy = plan(Operation::Deploy, &["a"]);
+    let (acts, outcome) = run(&deploy, &silent);
+    assert!(acts.ends_with("a verify\na abort"), "{acts}");
+    assert_eq!(outcome, Outcome::Failed);
+    deploy.allow = vec![Allow::Unchecked];
+    assert_eq!(run(&deploy, &silent).1, Outcome::Done);
+    // What is asked from outside and has not answered is not nothing.
+    deploy.targets[0].checked_outside = true;
+    assert_eq!(run(&deploy, &silent).1, Outcome::Failed);
+    // A rollback goes to what was proven, or named, before.
+    assert_eq!(run(&plan(Operation::Rollback, &["a"]), &silent).1, Outcome::Done);
+}

@@ -35,6 +35,8 @@ pub struct TargetPlan {
     pub hard_limit: Seconds,
     /// How many proven releases stay.
     pub keep: u32,
+    /// The version that shall run there: what `{version}` stands for in checks asked from where the controller runs.
+    pub version: ReleaseId,
     /// Whether checks are asked from where the controller runs, too.
     pub checked_outside: bool,
 }
@@ -76,6 +78,19 @@ impl TargetPlan {
         }
     }
 
+    /// Whether the change is confirmed although nothing can be asked. A deploy needs a word for that; a rollback goes
+    /// to what a person named or what was proven before.
+    #[must_use]
+    pub fn is_unchecked(&self, plan: &Plan) -> bool {
+        match &self.wanted {
+            Wanted::Staged(staging) => {
+                staging.settings.is_unchecked() && !self.checked_outside && plan.allow.contains(&Allow::Unchecked)
+            }
+            Wanted::There { .. } => plan.operation == Operation::Rollback,
+            Wanted::AlreadyLive(_) => false,
+        }
+    }
+
     /// The act that opens the change, under this name.
     #[must_use]
     pub fn begin(&self, plan: &Plan, txn: &TxnId, release: &ReleaseId) -> Act {
@@ -83,6 +98,8 @@ impl TargetPlan {
             Operation::Deploy => OnExpiry::Undo,
             Operation::Rollback => OnExpiry::Keep,
         };
+        // What is asked from outside is an answer: then nothing is confirmed unchecked.
+        let used = |allow: &Allow| *allow != Allow::Unchecked || !self.checked_outside;
         Act::Begin(Box::new(Intent {
             txn: txn.clone(),
             operation: plan.operation,
@@ -93,7 +110,7 @@ impl TargetPlan {
             hard_limit: self.hard_limit,
             with_env: matches!(self.wanted, Wanted::There { with_env: true, .. }),
             by: plan.by.clone(),
-            allow: plan.allow.clone(),
+            allow: plan.allow.iter().copied().filter(used).collect(),
         }))
     }
 }

@@ -89,6 +89,8 @@ pub struct Course {
     pub previous: Option<ReleaseId>,
     /// Which watchdog is ready.
     pub watchdog: Option<WatchdogKind>,
+    /// The checks from outside were asked of what a rollback made permanent: they are told, and decide nothing.
+    pub looked: bool,
     /// Proofs and checks, in the order of their answers.
     pub results: Vec<CheckResult>,
     /// What was confirmed.
@@ -131,6 +133,7 @@ impl Story {
                 release,
                 previous: None,
                 watchdog: None,
+                looked: false,
                 results: Vec::new(),
                 confirmed: None,
             };
@@ -186,10 +189,16 @@ impl Story {
         }
     }
 
-    /// The checks from outside were answered.
-    pub fn seen_outside(&mut self, label: &Label, results: Vec<CheckResult>) {
+    /// The checks from outside were answered. Those of a rollback are today's, not of the record of the release that
+    /// is live again: they decide nothing.
+    pub fn seen_outside(&mut self, plan: &Plan, label: &Label, results: Vec<CheckResult>) {
         let Some(course) = self.courses.get_mut(label) else { return };
-        course.judge(&results);
+        if plan.operation == Operation::Rollback {
+            course.looked = true;
+            return;
+        }
+        // Whether our own side of the network works, nobody knows: what ran before is not asked from here again.
+        course.judge(&results, Fault::World);
         course.results.extend(results);
         course.reached = course.reached.max(Reached::Seen);
     }
@@ -317,15 +326,15 @@ impl Course {
         gone && self.asked_back && self.trouble.is_none() && self.reached == Reached::Begun
     }
 
-    /// Checks that do not all pass are trouble: Fail is the release's own, anything else the world's.
-    fn judge(&mut self, results: &[CheckResult]) {
+    /// Checks that do not all pass are trouble: a Fail is whose fault it says, anything else the world's.
+    fn judge(&mut self, results: &[CheckResult], of_a_fail: Fault) {
         let Some(bad) = results.iter().max_by_key(|result| result.verdict).filter(|bad| bad.verdict != Verdict::Pass)
         else {
             return;
         };
         let what = format!("check {} {}: {}", bad.word, bad.subject, bad.verdict.word());
         let (failure, fault) = match bad.verdict {
-            Verdict::Fail => (Failure::failed(what), Fault::Release),
+            Verdict::Fail => (Failure::failed(what), of_a_fail),
             _ => (Failure::new(Kind::Inconclusive, what), Fault::World),
         };
         self.trouble = Some(Trouble::Failed(failure.because(bad.saw.expose()), fault));
@@ -371,7 +380,7 @@ impl Course {
                 self.reach(Reached::Activated);
             }
             (Act::Verify(_), Report::Checked(results)) => {
-                self.judge(&results);
+                self.judge(&results, Fault::Release);
                 self.results.extend(results);
                 self.reach(Reached::Verified);
             }

@@ -86,7 +86,8 @@ pub(super) fn proven(proven: &Proven) -> String {
 pub(super) fn releases(rows: &[ReleaseRow]) -> Saying {
     Saying::new(Tone::Plain, count(rows.len(), "release", "releases")).rows(rows.iter().map(|row| {
         let state = match (&row.state, row.live, row.proven) {
-            (_, true, _) => "live".to_owned(),
+            (_, true, true) => "live".to_owned(),
+            (_, true, false) => "live, not proven".to_owned(),
             (ReleaseState::Bad { why, .. }, ..) => format!("bad: {why}"),
             (ReleaseState::Interrupted { why }, ..) => format!("interrupted: {why}"),
             (_, _, true) => "proven".to_owned(),

@@ -16,3 +16,4 @@ mod pipeline;
 mod places;
 mod refused;
 mod setup;
+mod silent;

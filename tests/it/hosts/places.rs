@@ -113,5 +113,8 @@ fn several_hosts_through_a_jump_host_all_or_none() {
     ada.sample.tag("v1.3.0", Behaviour::Good);
     has(&ada.ends(0, &["--host", "web-1", "deploy", "v1.3.0"]), &["web-1 | ✓ confirmed: v1.3.0"]);
     assert_eq!(two.app_version(&app).as_deref(), Some("v1.0.0"));
-    has(&ada.ends(2, &["--host", "web-3", "status"]), &["no host of the environment has that label", "web-1, web-2"]);
+    has(
+        &ada.ends(2, &["--host", "web-3", "status"]),
+        &["production has no host web-3; the nearest is web-", "web-1, web-2"],
+    );
 }

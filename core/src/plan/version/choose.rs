@@ -26,7 +26,11 @@ pub fn choose<'a>(wanted: &Wanted, prefix: &str, tags: &'a [Tag]) -> Result<&'a 
         Wanted::Latest => highest_of(&|version| version.pre.is_empty()),
         Wanted::Range { req, .. } => highest_of(&|version| req.matches(version)),
         Wanted::Previous => {
-            return Err(Failure::bug("previous is answered by the target's records, not by the tags"));
+            let what = "previous is no version to deploy: what ran before only the hosts' own records say";
+            return Err(Failure::input(what)
+                .at(Place::Input("version".into()))
+                .hint("`rollback-deploy rollback` (`action: rollback`) goes back to the previous proven release.")
+                .hint("To deploy an older version again, name it: `list` shows those of the hosts."));
         }
     };
     found.ok_or_else(|| missing(wanted, prefix, tags))

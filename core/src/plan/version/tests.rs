@@ -102,11 +102,22 @@ fn hostile_texts_are_no_version() {
     for text in ["", " ", "-v1", "--all", "v1;rm", "$(id)", "a b", "../x", "a//b", "a/-x", "a/", ">=1 <2", "^", "=x"] {
         assert!(Wanted::parse(text, "v").is_err(), "{text:?}");
     }
-    assert_eq!(Wanted::parse("previous", "v").unwrap(), Wanted::Previous);
+}
+
+#[test]
+fn a_name_with_a_slash_is_a_branch() {
     let branch = Wanted::parse("feature/login", "v").unwrap();
     assert_eq!(branch.branch(), Some("feature/login"));
     assert!(choose(&branch, "v", &tags(&SOME)).unwrap_err().what.contains("no branch feature/login"));
-    assert_eq!(choose(&Wanted::Previous, "v", &tags(&SOME)).unwrap_err().kind, Kind::Bug);
+}
+
+#[test]
+fn previous_is_for_rollbacks() {
+    assert_eq!(Wanted::parse("previous", "v").unwrap(), Wanted::Previous);
+    let some = tags(&SOME);
+    let failure = choose(&Wanted::Previous, "v", &some).unwrap_err();
+    assert_eq!(failure.kind, Kind::Input);
+    assert!(failure.hints[0].contains("rollback"), "{failure:?}");
 }
 
 #[test]

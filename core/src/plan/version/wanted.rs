@@ -27,7 +27,7 @@ pub enum Wanted {
         /// What it says.
         req: VersionReq,
     },
-    /// What ran before, by the target's own records: not for [`super::choose`].
+    /// What ran before, by the target's own records: only a rollback goes there, [`super::choose`] says so.
     Previous,
 }
 
@@ -60,7 +60,7 @@ impl Wanted {
         }
         ReleaseId::new(text).map(Self::Name).map_err(|error| {
             wrong(error.to_string())
-                .hint("A version is a tag (v1.2.0), a part of one (1.4), a range (^1.4), latest, previous or a branch.")
+                .hint("A version is a tag (v1.2.0), a part of one (1.4), a range (^1.4), latest or a branch.")
         })
     }
 

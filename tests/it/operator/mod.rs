@@ -1,0 +1,7 @@
+//! The command line on the machine itself, without containers: what a person types, and what they get.
+
+mod by_root;
+mod desk;
+mod outside;
+mod unchecked;
+mod words;
