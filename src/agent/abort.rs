@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use rollback_deploy_core::model::{
-    Ending, Failure, Operation, Record, ReleaseState, SchemaVerdict, Story, Txn, TxnId, Verdict,
+    Ending, Failure, Operation, Question, Record, ReleaseState, SchemaVerdict, Story, Txn, TxnId, Verdict,
 };
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Answer, Report};
@@ -54,9 +54,28 @@ pub fn preempt(cx: Cx<'_>, txn: &Txn, why: &str) -> Result<Option<Ending>, Failu
 /// # Errors
 /// It could not be claimed; or the undo could not be finished and will be by the watchdog.
 pub fn undo(cx: Cx<'_>, txn: &Txn, why: &str, fault: Fault) -> Result<Option<Ending>, Failure> {
+    claim_and_finish(cx, txn, why, fault, &|| true)
+}
+
+/// The same because its time is over: not when somebody gave it more time meanwhile.
+///
+/// # Errors
+/// As for [`undo`].
+pub fn undo_expired(cx: Cx<'_>, txn: &Txn, why: &str) -> Result<Option<Ending>, Failure> {
+    claim_and_finish(cx, txn, why, Fault::World, &|| store::remaining(cx.state, txn).is_none())
+}
+
+fn claim_and_finish(
+    cx: Cx<'_>,
+    txn: &Txn,
+    why: &str,
+    fault: Fault,
+    still: &dyn Fn() -> bool,
+) -> Result<Option<Ending>, Failure> {
     {
         let held = cx.state.lock()?;
         match store::open(cx.state) {
+            OpenTxn::Pending(open) if open.id == txn.id && !still() => return Ok(None),
             OpenTxn::Pending(open) if open.id == txn.id => {}
             OpenTxn::Aborting(open) if open.id == txn.id => {
                 drop(held);
@@ -92,7 +111,7 @@ pub fn finish(cx: Cx<'_>) -> Result<Ending, Failure> {
         return ending::last(cx.state).ok_or_else(|| Failure::refused("nothing is being undone"));
     };
     let (why, fault, since) = reason(cx, &txn);
-    if store::migration_begun(cx.state, &txn) && txn.schema == SchemaVerdict::OneWay {
+    if schema_moved(cx, &txn) {
         return stay(cx, &txn, &format!("schema moved: {why}; the old release cannot run on it"));
     }
     cx.tell.step(&format!("undo {}: {why}", txn.release));
@@ -120,7 +139,8 @@ pub fn finish(cx: Cx<'_>) -> Result<Ending, Failure> {
         now: txn.previous.clone(),
         healthy: healthy.is_ok(),
         why: match &healthy {
-            Ok(()) => why,
+            Ok(None) => why,
+            Ok(Some(remark)) => format!("{why}; {remark}"),
             Err(unhealthy) => format!("{why}; and after going back: {unhealthy}"),
         },
         marked_bad,
@@ -142,14 +162,11 @@ fn reason(cx: Cx<'_>, txn: &Txn) -> (String, Fault, Option<rollback_deploy_core:
     (record.get("why").unwrap_or_default().to_owned(), fault, since)
 }
 
+/// Healthy, perhaps with a remark; or why not.
+type Health = Result<Option<String>, String>;
+
 /// Points back and activates the old release by its own record; healthy when its checks pass within their time.
-fn back_to(
-    cx: Cx<'_>,
-    txn: &Txn,
-    new: Option<&Story>,
-    old: &Story,
-    was_switched: bool,
-) -> Result<Result<(), String>, Failure> {
+fn back_to(cx: Cx<'_>, txn: &Txn, new: Option<&Story>, old: &Story, was_switched: bool) -> Result<Health, Failure> {
     let link = &old.settings.link;
     let moved = was_switched || link::read(cx.state, link.as_path()).release() != Some(&old.id);
     {
@@ -168,18 +185,16 @@ fn back_to(
         }
     }
     if !moved {
-        // Nothing was switched, so nothing was restarted: what runs is asked, not touched.
-        return Ok(healthy(cx, old, None));
+        return Ok(Ok(untouched(cx, old)));
     }
     let switched = Since::now(&old.settings.checks, cx.state.root(), link.as_path());
-    if let Some(new) = new {
-        running::stop_only_in(cx, new, old);
-    }
     let mut last = String::new();
     for _ in 0..3 {
+        // The old release is started whatever comes of it; but two that run beside each other are not healthy.
+        let stopped = stop_undone(cx, txn, new, old).map_err(|failure| failure.what);
         let activated = running::activate(cx, old, &switched, &|| false).map_err(|failure| failure.what);
-        match activated.and_then(|()| healthy(cx, old, Some(&switched))) {
-            Ok(()) => return Ok(Ok(())),
+        match activated.and_then(|()| healthy(cx, old, &switched)).and(stopped) {
+            Ok(()) => return Ok(Ok(None)),
             Err(unhealthy) => last = unhealthy,
         }
         std::thread::sleep(Duration::from_millis(200));
@@ -187,13 +202,31 @@ fn back_to(
     Ok(Err(last))
 }
 
-/// Proof and checks of what was gone back to.
-fn healthy(cx: Cx<'_>, story: &Story, switched: Option<&Since>) -> Result<(), String> {
-    let mut results = Vec::new();
-    if let Some(switched) = switched {
-        results.extend(running::prove(cx, story, switched, &|| false));
+/// Stops what the undone release started, and what it would have stopped and did not come to.
+fn stop_undone(cx: Cx<'_>, txn: &Txn, new: Option<&Story>, old: &Story) -> Result<(), Failure> {
+    let stopped = new.map_or(Ok(()), |new| running::stop_undone(cx, new, old));
+    let left = Activated::read(cx, &txn.id).and_then(|activated| activated.left).filter(|left| *left != old.id);
+    let left = left.and_then(|left| store::story(cx.state, &left).ok());
+    stopped.and(left.map_or(Ok(()), |left| running::stop_undone(cx, &left, old)))
+}
+
+/// Nothing was switched, so nothing was restarted: what runs is asked, not touched, and what it answers is not of this
+/// change. Lines that it logged before say nothing at all.
+fn untouched(cx: Cx<'_>, old: &Story) -> Option<String> {
+    let mut asked = old.clone();
+    asked.settings.checks.retain(|check| !matches!(check.question, Question::Errors { .. }));
+    let results = running::check_once(cx, &asked, None);
+    for result in &results {
+        cx.tell.checked(result);
     }
-    results.extend(running::check(cx, story, switched, &|| false));
+    let bad = results.iter().find(|result| result.verdict != Verdict::Pass)?;
+    Some(format!("nothing was switched; {} {}: {} ({})", bad.word, bad.subject, bad.verdict.word(), bad.saw.expose()))
+}
+
+/// Proof and checks of what was gone back to.
+fn healthy(cx: Cx<'_>, story: &Story, switched: &Since) -> Result<(), String> {
+    let mut results = running::prove(cx, story, switched, &|| false);
+    results.extend(running::check(cx, story, Some(switched), &|| false));
     for result in &results {
         cx.tell.checked(result);
     }
@@ -204,7 +237,7 @@ fn healthy(cx: Cx<'_>, story: &Story, switched: Option<&Since>) -> Result<(), St
 }
 
 /// The undo of a first deploy: nothing live, as before. What was not switched was not started either.
-fn nothing_live(cx: Cx<'_>, txn: &Txn, new: Option<&Story>, was_switched: bool) -> Result<Result<(), String>, Failure> {
+fn nothing_live(cx: Cx<'_>, txn: &Txn, new: Option<&Story>, was_switched: bool) -> Result<Health, Failure> {
     let Some(new) = new else { return Ok(Err(format!("the record of {} cannot be read", txn.release))) };
     let stopped = if was_switched { running::stop(cx, new) } else { Ok(()) };
     let _held = cx.state.lock()?;
@@ -213,7 +246,7 @@ fn nothing_live(cx: Cx<'_>, txn: &Txn, new: Option<&Story>, was_switched: bool) 
         Live::Unreadable(why) => return Ok(Err(format!("{} cannot be read: {why}", new.settings.link))),
         _ => {}
     }
-    Ok(stopped.map_err(|failure| failure.what))
+    Ok(stopped.map(|()| None).map_err(|failure| failure.what))
 }
 
 /// Marks a release that failed by itself. A rollback never marks its target.
@@ -240,6 +273,11 @@ fn put_or_spare(cx: Cx<'_>, txn: &Txn, to: &ReleaseState, spare: &str) -> bool {
     cx.state.lock().is_ok_and(|held| held.rename(spare, &name).is_ok())
 }
 
+/// Whether the change has begun to move the database one way.
+fn schema_moved(cx: Cx<'_>, txn: &Txn) -> bool {
+    txn.schema == SchemaVerdict::OneWay && store::migration_begun(cx.state, txn)
+}
+
 /// A one-way migration has begun: expiry never goes back.
 fn stay(cx: Cx<'_>, txn: &Txn, why: &str) -> Result<Ending, Failure> {
     let ending = Ending {
@@ -260,7 +298,8 @@ fn stay(cx: Cx<'_>, txn: &Txn, why: &str) -> Result<Ending, Failure> {
 /// Closes the undo: words first, then the rename that decides.
 fn close(cx: Cx<'_>, txn: &Txn, ending: Ending) -> Result<Ending, Failure> {
     let held = cx.state.lock()?;
-    let _said = held.put(names::ENDING, &ending::to_record(&ending));
+    let moved = if schema_moved(cx, txn) { "yes" } else { "no" };
+    let _said = held.put(names::ENDING, &ending::to_record(&ending).with(ending::SCHEMA_MOVED, moved));
     let name = if ending.healthy { names::ABORTED } else { names::FAILED };
     let closed = held.rename(names::ABORTING, name);
     if cx.state.has(names::ABORTING) {

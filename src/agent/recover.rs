@@ -8,10 +8,9 @@ use rollback_deploy_core::model::{
     AbsPath, Allow, Ending, Failure, OnExpiry, Record, ReleaseId, ReleaseState, SameBoot, SchemaVerdict, Seconds,
     Story, Txn, TxnId, Uptime, Verdict,
 };
-use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Answer, Report};
 
-use super::activate::Activated;
+use super::activate::{Activated, stop_left};
 use super::cx::Cx;
 use super::state::{State, explain};
 use super::store::{self, OpenTxn, names};
@@ -106,7 +105,8 @@ fn expire(cx: Cx<'_>, txn: &Txn) -> Result<Option<Ending>, Failure> {
         .is_ok_and(|story| link::read(cx.state, story.settings.link.as_path()).release() == Some(&txn.release));
     if (txn.on_expiry == OnExpiry::Keep || one_way) && live {
         let step = super::step::take_for_undo(cx)?;
-        if !matches!(store::open(cx.state), OpenTxn::Pending(ref open) if open.id == txn.id) {
+        // Whoever had the step before may have settled it, or given it more time.
+        if !is_expired(cx, txn) {
             return Ok(None);
         }
         let passes = target_passes(cx, txn);
@@ -119,11 +119,17 @@ fn expire(cx: Cx<'_>, txn: &Txn) -> Result<Option<Ending>, Failure> {
             if !store::is_held(cx.state, txn) && hold(cx, txn).is_ok() {
                 return Ok(None);
             }
-            return abort::undo(cx, txn, why, Fault::World);
+            return abort::undo_expired(cx, txn, why);
         }
-        return abort::undo(cx, txn, &format!("{why}, and its checks do not pass"), Fault::World);
+        return abort::undo_expired(cx, txn, &format!("{why}, and its checks do not pass"));
     }
-    abort::undo(cx, txn, why, Fault::World)
+    abort::undo_expired(cx, txn, why)
+}
+
+/// Whether it is still open, and its time is over.
+fn is_expired(cx: Cx<'_>, txn: &Txn) -> bool {
+    matches!(store::open(cx.state), OpenTxn::Pending(open) if open.id == txn.id)
+        && store::remaining(cx.state, txn).is_none()
 }
 
 /// Whether what is live is proven to run and passes its checks. Its services take it first when the activation was not
@@ -137,24 +143,24 @@ fn target_passes(cx: Cx<'_>, txn: &Txn) -> bool {
         results.extend(running::check(cx, &story, Some(since), &|| false));
         !results.is_empty() && results.iter().all(|result| result.verdict == Verdict::Pass)
     };
-    if let Some(activated) = activated.filter(|activated| activated.finished && same_boot)
+    if let Some(activated) = activated.as_ref().filter(|activated| activated.finished && same_boot)
         && passes(&activated.since)
     {
         return true;
     }
     let since = Since::now(&story.settings.checks, cx.state.root(), story.settings.link.as_path());
-    running::activate(cx, &story, &since, &|| false).is_ok() && passes(&since)
+    stop_left(cx, txn, &story, activated.as_ref(), &|| false).is_ok()
+        && running::activate(cx, &story, &since, &|| false).is_ok()
+        && passes(&since)
 }
 
 /// Nobody confirmed a rollback, and its target passes: keep what works.
 fn keep(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
     let held = cx.state.lock()?;
-    match store::open(cx.state) {
-        OpenTxn::Pending(open) if open.id == txn.id => {
-            confirm::permanent(cx, &held, txn, "kept by the watchdog: its checks pass")
-        }
-        _ => Ok(()),
+    if is_expired(cx, txn) {
+        return confirm::permanent(cx, &held, txn, "kept by the watchdog: its checks pass");
     }
+    Ok(())
 }
 
 /// The record of a hold: it ends by its own deadline, and with this boot.
@@ -166,6 +172,9 @@ pub fn hold_record(id: &TxnId, deadline: Uptime) -> Record {
 /// A one-way change is healthy but nobody confirmed it: it waits for a person.
 fn hold(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
     let held = cx.state.lock()?;
+    if !is_expired(cx, txn) {
+        return Ok(());
+    }
     let deadline = clock::uptime()?.plus(HOLD);
     let record = hold_record(&txn.id, deadline).with("why", "the database moved one way");
     held.put(names::HELD, &record)
@@ -180,17 +189,20 @@ fn torn(cx: Cx<'_>, name: &'static str, why: &str) -> Result<(), Failure> {
         let _held = cx.state.lock()?;
         if let Some(txn) = store::confirmed(cx.state)? {
             let story = store::story(cx.state, &txn.release)?;
-            if link::read(cx.state, story.settings.link.as_path()).release() != Some(&txn.release) {
+            let live = link::read(cx.state, story.settings.link.as_path());
+            if live.release() != Some(&txn.release) {
                 link::make_ready(cx.state, &story.settings.link, &txn.id, "old", &txn.release)?;
                 link::point(cx.state, &story.settings.link, &txn.id, "old", &txn.release)?;
-                moved = Some(story);
+                let left = live.release().and_then(|id| store::story(cx.state, id).ok());
+                moved = Some((story, left));
             }
         }
     }
     // Commands run under the step lock alone.
-    let activated = moved.map_or(Ok(()), |story| {
+    let activated = moved.map_or(Ok(()), |(story, left)| {
         let since = Since::now(&story.settings.checks, cx.state.root(), story.settings.link.as_path());
-        running::activate(cx, &story, &since, &|| false)
+        let stopped = left.map_or(Ok(()), |left| running::stop_undone(cx, &left, &story));
+        running::activate(cx, &story, &since, &|| false).and(stopped)
     });
     let held = cx.state.lock()?;
     held.rename(name, "torn")

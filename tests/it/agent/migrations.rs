@@ -3,9 +3,10 @@
 use std::fs;
 
 use rollback_deploy_core::model::{Allow, Migrate, SchemaVerdict, Seconds};
-use rollback_deploy_core::wire::{Act, Answer, Intent, Report};
+use rollback_deploy_core::wire::act::Fault;
+use rollback_deploy_core::wire::{Act, Answer, Intent, Report, Request};
 
-use super::root::{Root, done, failed, kill, refused, undone};
+use super::root::{Root, abort_act, done, failed, kill, refused, undone};
 
 /// A root whose next releases migrate by this command.
 fn migrating(run: &str, verdict: SchemaVerdict) -> Root {
@@ -169,4 +170,115 @@ fn where_the_database_stands_is_kept_and_named() {
         fs::write(root.state("releases/v2.heads"), other).unwrap();
         refused(root.act(back()));
     }
+}
+
+#[test]
+fn a_change_that_failed_after_it_moved_the_database_is_in_the_way_of_a_rollback_too() {
+    let mut root = migrating(COUNTED, SchemaVerdict::OneWay);
+    let v1 = super::root::id("v1");
+    root.switched(&intent(&root, SchemaVerdict::OneWay));
+    fs::write(root.path().join("releases/v2/unhealthy"), "").unwrap();
+    root.expire();
+    root.await_settled();
+    assert!(root.has("failed"));
+    let (what, lift) = refused(root.act(Act::Begin(Box::new(root.rollback(&v1)))));
+    assert_eq!(lift, Some(Allow::OneWay), "{what}");
+    assert!(what.contains("v2 moved the database one way"), "{what}");
+    // A fix, confirmed: `failed` is gone, but the database is where it is.
+    root.settings.migrate = None;
+    root.complete(&root.intent(&root.stage("v3")));
+    assert!(!root.has("failed"));
+    let (what, lift) = refused(root.act(Act::Begin(Box::new(root.rollback(&v1)))));
+    assert_eq!(lift, Some(Allow::OneWay), "{what}");
+    // What came after it knows that database.
+    root.complete(&root.intent(&root.stage("v4")));
+    root.complete(&root.rollback(&super::root::id("v3")));
+    let lifted = Intent { allow: vec![Allow::OneWay, Allow::WeakWatchdog], ..root.rollback(&v1) };
+    root.complete(&lifted);
+    root.assert_serves(Some(&v1));
+}
+
+#[test]
+fn a_rollback_does_not_end_an_open_change_that_it_could_not_go_past() {
+    let root = migrating(COUNTED, SchemaVerdict::OneWay);
+    let v1 = super::root::id("v1");
+    root.complete(&root.intent(&root.stage("v1.1")));
+    let txn = root.switched(&intent(&root, SchemaVerdict::OneWay));
+    let (what, lift) = refused(root.act(Act::Begin(Box::new(root.rollback(&v1)))));
+    assert_eq!(lift, Some(Allow::OneWay), "{what}");
+    assert!(root.has("pending"), "the open deploy goes on");
+    let lifted = Intent { allow: vec![Allow::OneWay, Allow::WeakWatchdog], ..root.rollback(&v1) };
+    let Report::Begun { preempted, .. } = done(root.act(Act::Begin(Box::new(lifted)))) else { panic!("begun") };
+    assert_eq!(preempted.unwrap().txn, txn);
+}
+
+#[test]
+fn a_one_way_change_that_failed_before_its_migration_is_in_nobodys_way() {
+    let mut root = migrating(COUNTED, SchemaVerdict::OneWay);
+    let v1 = super::root::id("v1");
+    root.settings.migrate = None;
+    root.deploy("v1.1");
+    let txn = root.open(&intent(&root, SchemaVerdict::OneWay));
+    done(root.act(Act::Activate(txn.clone())));
+    fs::write(root.path().join("releases/v1.1/unhealthy"), "").unwrap();
+    assert!(!undone(root.abort(&txn)).healthy);
+    assert!(root.has("failed"));
+    root.complete(&root.rollback(&v1));
+    root.assert_serves(Some(&v1));
+}
+
+#[test]
+fn what_a_migration_leaves_running_holds_nobody_up() {
+    let root = migrating("setsid sleep 902 </dev/null & echo $! > left; echo done", SchemaVerdict::ExpandOnly);
+    let txn = root.open(&intent(&root, SchemaVerdict::ExpandOnly));
+    done(root.act(Act::Migrate(txn.clone())));
+    done(root.act(Act::Activate(txn.clone())));
+    assert!(undone(root.abort(&txn)).healthy);
+    root.assert_serves(Some(&super::root::id("v1")));
+    let left = root.processes(|_, command| command.starts_with("sleep 902"));
+    assert_eq!(left.len(), 1, "it was not touched");
+}
+
+#[test]
+fn an_undo_says_that_it_waits_for_a_migration() {
+    let root = migrating("touch running; while [ ! -e enough ]; do sleep 0.05; done", SchemaVerdict::ExpandOnly);
+    let txn = root.open(&intent(&root, SchemaVerdict::ExpandOnly));
+    let mut migrating = root.agent();
+    migrating.send_request(Request::Act(Act::Migrate(txn.clone())));
+    let release = root.path().join("releases/v2");
+    root.await_that("the migration runs", || release.join("running").exists());
+    let mut aborting = root.agent();
+    aborting.send_request(Request::Act(abort_act(&txn, Fault::World)));
+    aborting.await_step("waiting for the step under way");
+    assert!(root.has("aborting"));
+    fs::write(release.join("enough"), "").unwrap();
+    assert!(undone(aborting.answer(&|_| Vec::new()).unwrap()).healthy);
+    aborting.leave();
+    migrating.leave();
+    root.assert_serves(Some(&super::root::id("v1")));
+}
+
+#[test]
+fn two_that_settle_a_healthy_one_way_change_at_once_hold_it_once() {
+    let root = migrating(COUNTED, SchemaVerdict::OneWay);
+    let txn = root.switched(&intent(&root, SchemaVerdict::OneWay));
+    root.kill_watchdogs();
+    let step = fs::File::open(root.state("step")).unwrap();
+    step.lock().unwrap();
+    root.expire();
+    let mut agents = [root.agent(), root.agent()];
+    for agent in &mut agents {
+        agent.send_request(Request::Act(Act::Recover { allow: Vec::new() }));
+        agent.await_step("waiting for the step under way");
+    }
+    drop(step);
+    for mut agent in agents {
+        let Report::Recovered { ending, .. } = done(agent.answer(&|_| Vec::new()).unwrap()) else {
+            panic!("recovered")
+        };
+        assert_eq!(ending, None);
+        agent.leave();
+    }
+    let open = root.status().open.expect("it waits for a person");
+    assert!(open.held && open.txn == txn && !root.has("failed"), "{open:?}");
 }
