@@ -60,6 +60,7 @@ pub enum Closed {
 
 /// The course of one target.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude each other")]
 pub struct Course {
     /// The name of the change there. A name is used once: a change that is begun again has another one.
     pub txn: TxnId,
