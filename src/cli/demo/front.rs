@@ -1,11 +1,11 @@
 //! The front: one port for the app's visitors. A request that comes while the app restarts waits for it, as it would
-//! behind a socket that systemd holds.
+//! behind a socket that systemd holds or a proxy that asks again.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rollback_deploy_core::model::Failure;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -13,6 +13,8 @@ use tokio::time::sleep;
 /// How often a waiting request looks whether the app is there, and how long it waits at the most.
 const LOOK: Duration = Duration::from_millis(10);
 const LOOKS: u32 = 1000;
+/// More than a visitor of the demo says, in bytes.
+const LONGEST: usize = 16 * 1024;
 
 /// The front, until it is stopped.
 pub(super) struct Front {
@@ -47,13 +49,34 @@ pub(super) async fn start(port_file: PathBuf) -> Result<Front, Failure> {
 }
 
 async fn pass(mut visitor: TcpStream, port_file: PathBuf) {
+    let Some(request) = head(&mut visitor).await else { return };
     for _ in 0..LOOKS {
-        if let Some(mut app) = reach(&port_file).await {
-            let _passed = copy_bidirectional(&mut visitor, &mut app).await;
+        // An app that ends may take a request and leave it without a word: asking again changes nothing.
+        if let Some(answer) = ask(&port_file, &request).await.filter(|answer| !answer.is_empty()) {
+            let _passed = visitor.write_all(&answer).await;
             return;
         }
         sleep(LOOK).await;
     }
+}
+
+/// What the visitor asks: a question without a body.
+async fn head(visitor: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") && request.len() < LONGEST {
+        if visitor.read_buf(&mut request).await.ok()? == 0 {
+            return None;
+        }
+    }
+    Some(request)
+}
+
+async fn ask(port_file: &Path, request: &[u8]) -> Option<Vec<u8>> {
+    let mut app = reach(port_file).await?;
+    app.write_all(request).await.ok()?;
+    let mut answer = Vec::new();
+    app.read_to_end(&mut answer).await.ok()?;
+    Some(answer)
 }
 
 async fn reach(port_file: &Path) -> Option<TcpStream> {
