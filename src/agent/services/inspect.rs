@@ -126,7 +126,7 @@ mod tests {
         };
         assert_eq!(
             words(Restart::Restart, &[]),
-            "restart web.service, stop web.service, reset-failed web.service, log web.service"
+            "restart web.service, stop web.service, reset-failed web.service, log web"
         );
         let with = words(Restart::Reload, &[unit("web.socket")]);
         assert!(
