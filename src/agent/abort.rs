@@ -172,19 +172,26 @@ fn back_to(
         return Ok(healthy(cx, old, None));
     }
     let switched = Since::now(&old.settings.checks, cx.state.root(), link.as_path());
-    if let Some(new) = new {
-        running::stop_only_in(cx, new, old);
-    }
     let mut last = String::new();
     for _ in 0..3 {
+        // The old release is started whatever comes of it; but two that run beside each other are not healthy.
+        let stopped = stop_undone(cx, txn, new, old).map_err(|failure| failure.what);
         let activated = running::activate(cx, old, &switched, &|| false).map_err(|failure| failure.what);
-        match activated.and_then(|()| healthy(cx, old, Some(&switched))) {
+        match activated.and_then(|()| healthy(cx, old, Some(&switched))).and(stopped) {
             Ok(()) => return Ok(Ok(())),
             Err(unhealthy) => last = unhealthy,
         }
         std::thread::sleep(Duration::from_millis(200));
     }
     Ok(Err(last))
+}
+
+/// Stops what the undone release started, and what it would have stopped and did not come to.
+fn stop_undone(cx: Cx<'_>, txn: &Txn, new: Option<&Story>, old: &Story) -> Result<(), Failure> {
+    let stopped = new.map_or(Ok(()), |new| running::stop_undone(cx, new, old));
+    let left = Activated::read(cx, &txn.id).and_then(|activated| activated.left).filter(|left| *left != old.id);
+    let left = left.and_then(|left| store::story(cx.state, &left).ok());
+    stopped.and(left.map_or(Ok(()), |left| running::stop_undone(cx, &left, old)))
 }
 
 /// Proof and checks of what was gone back to.

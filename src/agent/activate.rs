@@ -1,6 +1,8 @@
 //! Switch, restart, prove. The switch is one rename under the mutex; the commands after it hold the step lock only.
 
-use rollback_deploy_core::model::{CheckResult, Failure, Kind, Record, Seconds, Story, Txn, TxnId, Uptime, Verdict};
+use rollback_deploy_core::model::{
+    CheckResult, Failure, Kind, Record, ReleaseId, Seconds, Story, Txn, TxnId, Uptime, Verdict,
+};
 use rollback_deploy_core::wire::{Answer, Report};
 
 use super::cx::Cx;
@@ -17,6 +19,8 @@ pub struct Activated {
     pub txn: TxnId,
     /// On which connection.
     pub session: String,
+    /// What ran until then: whose commands have to be stopped.
+    pub left: Option<ReleaseId>,
     /// Whether the services took the new release.
     pub finished: bool,
     /// When, in uptime.
@@ -33,6 +37,7 @@ impl Activated {
         let activated = Self {
             txn: record.parse("txn").ok()?,
             session: record.get("session").unwrap_or_default().to_owned(),
+            left: record.parse_some("left").ok()?,
             finished: record.get("finished") == Some("yes"),
             uptime: Uptime(record.parse("uptime").ok()?),
             since: serde_json::from_str(record.get("since")?).ok()?,
@@ -54,6 +59,7 @@ impl Activated {
         Record::new()
             .with("txn", &self.txn)
             .with("session", &self.session)
+            .with_some("left", self.left.as_ref())
             .with("finished", if self.finished { "yes" } else { "no" })
             .with("uptime", self.uptime.0)
             .with("since", serde_json::to_string(&self.since).unwrap_or_default())
@@ -94,6 +100,7 @@ fn run(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
     };
     let cancelled = || cx.tell.cancelled() || !super::is_open(cx, id);
     if !activated.finished {
+        stop_left(cx, &txn, &story, Some(&activated), &cancelled)?;
         running::activate(cx, &story, &activated.since, &cancelled)?;
         Activated { finished: true, ..activated.clone() }.write(cx)?;
     }
@@ -107,6 +114,25 @@ fn run(cx: Cx<'_>, id: &TxnId) -> Result<Answer, Failure> {
     }
     let settles_in = store::remaining(cx.state, &txn).unwrap_or(Seconds(0));
     Ok(Answer::Done(Box::new(Report::Activated { proofs, settles_in })))
+}
+
+/// Stops what the release that was left runs by commands of its own. One whose record cannot be read has none that we
+/// know.
+///
+/// # Errors
+/// It still runs.
+pub fn stop_left(
+    cx: Cx<'_>,
+    txn: &Txn,
+    story: &Story,
+    activated: Option<&Activated>,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<(), Failure> {
+    let left = activated.and_then(|activated| activated.left.as_ref()).or(txn.previous.as_ref());
+    match left.filter(|left| **left != txn.release).map(|left| store::story(cx.state, left)) {
+        Some(Ok(left)) => running::stop_left(cx, &left, story, cancelled),
+        _ => Ok(()),
+    }
 }
 
 fn not_proven(story: &Story, broken: &CheckResult) -> Failure {
@@ -148,7 +174,9 @@ fn switch(cx: Cx<'_>, id: &TxnId) -> Result<Switch, Failure> {
     }
     let since = Since::now(&story.settings.checks, cx.state.root(), story.settings.link.as_path());
     let session = cx.session.id.clone();
-    let activated = Activated { txn: id.clone(), session, finished: false, uptime: clock::uptime()?, since };
+    // Mostly what is confirmed; another one after a release that had to stay, or a link that was moved by hand.
+    let left = live.release().filter(|live| **live != txn.release).or(txn.previous.as_ref()).cloned();
+    let activated = Activated { txn: id.clone(), session, left, finished: false, uptime: clock::uptime()?, since };
     // Recorded before the rename: what is written after it decides nothing.
     activated.write(cx)?;
     if txn.with_env {

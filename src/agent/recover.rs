@@ -11,7 +11,7 @@ use rollback_deploy_core::model::{
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Answer, Report};
 
-use super::activate::Activated;
+use super::activate::{Activated, stop_left};
 use super::cx::Cx;
 use super::state::{State, explain};
 use super::store::{self, OpenTxn, names};
@@ -137,13 +137,15 @@ fn target_passes(cx: Cx<'_>, txn: &Txn) -> bool {
         results.extend(running::check(cx, &story, Some(since), &|| false));
         !results.is_empty() && results.iter().all(|result| result.verdict == Verdict::Pass)
     };
-    if let Some(activated) = activated.filter(|activated| activated.finished && same_boot)
+    if let Some(activated) = activated.as_ref().filter(|activated| activated.finished && same_boot)
         && passes(&activated.since)
     {
         return true;
     }
     let since = Since::now(&story.settings.checks, cx.state.root(), story.settings.link.as_path());
-    running::activate(cx, &story, &since, &|| false).is_ok() && passes(&since)
+    stop_left(cx, txn, &story, activated.as_ref(), &|| false).is_ok()
+        && running::activate(cx, &story, &since, &|| false).is_ok()
+        && passes(&since)
 }
 
 /// Nobody confirmed a rollback, and its target passes: keep what works.
@@ -180,17 +182,20 @@ fn torn(cx: Cx<'_>, name: &'static str, why: &str) -> Result<(), Failure> {
         let _held = cx.state.lock()?;
         if let Some(txn) = store::confirmed(cx.state)? {
             let story = store::story(cx.state, &txn.release)?;
-            if link::read(cx.state, story.settings.link.as_path()).release() != Some(&txn.release) {
+            let live = link::read(cx.state, story.settings.link.as_path());
+            if live.release() != Some(&txn.release) {
                 link::make_ready(cx.state, &story.settings.link, &txn.id, "old", &txn.release)?;
                 link::point(cx.state, &story.settings.link, &txn.id, "old", &txn.release)?;
-                moved = Some(story);
+                let left = live.release().and_then(|id| store::story(cx.state, id).ok());
+                moved = Some((story, left));
             }
         }
     }
     // Commands run under the step lock alone.
-    let activated = moved.map_or(Ok(()), |story| {
+    let activated = moved.map_or(Ok(()), |(story, left)| {
         let since = Since::now(&story.settings.checks, cx.state.root(), story.settings.link.as_path());
-        running::activate(cx, &story, &since, &|| false)
+        let stopped = left.map_or(Ok(()), |left| running::stop_undone(cx, &left, &story));
+        running::activate(cx, &story, &since, &|| false).and(stopped)
     });
     let held = cx.state.lock()?;
     held.rename(name, "torn")

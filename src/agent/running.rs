@@ -35,7 +35,6 @@ impl Release {
         ServiceCx {
             settings: &story.settings,
             release_dir: &self.folder,
-            live_link: story.settings.link.as_path(),
             version: story.info.version.as_str(),
             switched,
             privileged: &self.privileged,
@@ -110,19 +109,60 @@ pub fn check_once(cx: Cx<'_>, story: &Story, since: Option<&Since>) -> Vec<Check
 /// # Errors
 /// One of them does not stop.
 pub fn stop(cx: Cx<'_>, story: &Story) -> Result<(), Failure> {
-    let release = Release::of(cx, story);
-    services::stop(&release.services(story, None, &|| false, &|line| cx.tell.step(line)))
+    stop_those(cx, story, &|_| true, &|| false)
 }
 
-/// Stops services that only the new release has.
-pub fn stop_only_in(cx: Cx<'_>, new: &Story, old: &Story) {
-    let mut only = new.clone();
-    only.settings.services.retain(|service| !old.settings.services.iter().any(|kept| kept.name() == service.name()));
-    if !only.settings.services.is_empty()
-        && let Err(failure) = stop(cx, &only)
-    {
-        tracing::warn!(what = %failure.what, "a service that only the new release has does not stop");
+/// Stops what a release that is left runs by commands of its own: nothing else would end it. A unit goes over to the
+/// next release when that one is activated.
+///
+/// # Errors
+/// One of them still runs.
+pub fn stop_left(cx: Cx<'_>, left: &Story, next: &Story, cancelled: &dyn Fn() -> bool) -> Result<(), Failure> {
+    stop_before(cx, left, &is_by_commands, next, cancelled)
+}
+
+/// The same before going back; units that only the undone release has are stopped too.
+///
+/// # Errors
+/// One of them still runs.
+pub fn stop_undone(cx: Cx<'_>, new: &Story, old: &Story) -> Result<(), Failure> {
+    let stays = |service: &Service| old.settings.services.iter().any(|kept| kept.name() == service.name());
+    stop_before(cx, new, &|service| is_by_commands(service) || !stays(service), old, &|| false)
+}
+
+fn is_by_commands(service: &Service) -> bool {
+    matches!(service, Service::Commands { .. })
+}
+
+/// A status command may not know of which release the process is that it sees. So one counts as still running only when
+/// it does so after those of the next release were stopped as well; that one is started afterwards.
+fn stop_before(
+    cx: Cx<'_>,
+    left: &Story,
+    wanted: &dyn Fn(&Service) -> bool,
+    next: &Story,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<(), Failure> {
+    stop_those(cx, left, wanted, cancelled).or_else(|_| {
+        let _tried = stop_those(cx, next, &is_by_commands, cancelled);
+        stop_those(cx, left, wanted, cancelled)
+    })
+}
+
+fn stop_those(
+    cx: Cx<'_>,
+    story: &Story,
+    wanted: &dyn Fn(&Service) -> bool,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<(), Failure> {
+    let mut those = story.clone();
+    those.settings.services.retain(wanted);
+    let release = Release::of(cx, &those);
+    // Without a folder nothing was started there.
+    if those.settings.services.is_empty() || !release.folder.is_dir() {
+        return Ok(());
     }
+    services::stop(&release.services(&those, None, cancelled, &|line| cx.tell.step(line)))
 }
 
 /// What would stop these services from being changed.

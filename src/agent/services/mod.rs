@@ -22,8 +22,6 @@ pub struct ServiceCx<'a> {
     pub settings: &'a Settings,
     /// Its folder.
     pub release_dir: &'a Path,
-    /// The live link.
-    pub live_link: &'a Path,
     /// Its version, for checks that name it.
     pub version: &'a str,
     /// When it was switched to; needed by the proof.
@@ -36,7 +34,7 @@ pub struct ServiceCx<'a> {
     pub say: &'a dyn Fn(&str),
 }
 
-/// Has all services run the release that the live link leads to; each is waited for.
+/// Has all services run this release, which the live link leads to by now; each is waited for.
 ///
 /// # Errors
 /// One of them did not come up in time; the others after it were not touched.
@@ -44,25 +42,22 @@ pub fn activate(cx: &ServiceCx<'_>) -> Result<(), Failure> {
     cx.settings.services.iter().try_for_each(|service| match service {
         Service::Systemd { unit, how } => systemd::activate(cx, unit, *how),
         Service::Commands { name, start, stop, status } => {
-            // A stop command may fail because nothing runs any more: only what still runs is in the way.
-            if let Err(failure) = own::stop(cx, name, stop)
-                && own::ask(cx, name, status)?.ok()
-            {
-                return Err(failure);
-            }
+            // What an activation that died before had started.
+            own::stop(cx, name, stop, status)?;
             own::start(cx, name, start, status)
         }
     })
 }
 
-/// Stops all services: only for the undo of a first deploy, after which nothing is live. The last one first.
+/// Stops all services of this release, by its own record and in its own folder, wherever the live link leads. The last
+/// one first.
 ///
 /// # Errors
 /// One of them did not end; the others were still stopped.
 pub fn stop(cx: &ServiceCx<'_>) -> Result<(), Failure> {
     let results = cx.settings.services.iter().rev().map(|service| match service {
         Service::Systemd { unit, .. } => systemd::stop(cx, unit),
-        Service::Commands { name, stop, .. } => own::stop(cx, name, stop),
+        Service::Commands { name, stop, status, .. } => own::stop(cx, name, stop, status),
     });
     // All of them are stopped before the first failure is told.
     results.collect::<Vec<_>>().into_iter().collect()

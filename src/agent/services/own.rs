@@ -1,4 +1,7 @@
-//! Services by the user's own commands, run by `sh` in the live link's folder as the deploy user.
+//! Services by the user's own commands, run by `sh` in the release's folder as the deploy user.
+//!
+//! Never through the live link: what a release keeps beside its files (the number of its process) is found there, also
+//! when the link leads to another release already, or to none.
 
 use std::time::Duration;
 
@@ -10,9 +13,13 @@ use crate::ask::command::{Ended, Spec, run};
 
 const TICK: Duration = Duration::from_millis(200);
 
-pub(super) fn stop(cx: &ServiceCx<'_>, name: &str, script: &str) -> Result<(), Failure> {
-    (cx.say)(&format!("stop {name}"));
-    command(cx, name, "stop", script)
+/// A stop command may fail because nothing runs any more: only what still runs is in the way.
+pub(super) fn stop(cx: &ServiceCx<'_>, name: &str, script: &str, status: &str) -> Result<(), Failure> {
+    (cx.say)(&format!("stop {name} of {}", cx.version));
+    match command(cx, name, "stop", script) {
+        Err(failure) if ask(cx, name, status)?.ok() => Err(failure),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn start(cx: &ServiceCx<'_>, name: &str, script: &str, status: &str) -> Result<(), Failure> {
@@ -42,7 +49,7 @@ pub(super) fn start(cx: &ServiceCx<'_>, name: &str, script: &str, status: &str) 
 
 fn command(cx: &ServiceCx<'_>, name: &str, what: &str, script: &str) -> Result<(), Failure> {
     // What it starts outlives it, and may print on.
-    let spec = Spec::script(script).in_folder(cx.live_link).within(cx.settings.activate_timeout).outlived();
+    let spec = Spec::script(script).in_folder(cx.release_dir).within(cx.settings.activate_timeout).outlived();
     let ended = run(&spec, &mut |line| (cx.say)(line), cx.cancelled);
     let ended = ended.map_err(|error| could_not(name, what, &error))?;
     if ended.ok() {
@@ -53,7 +60,7 @@ fn command(cx: &ServiceCx<'_>, name: &str, what: &str, script: &str) -> Result<(
 
 /// Runs the status command once.
 pub(super) fn ask(cx: &ServiceCx<'_>, name: &str, status: &str) -> Result<Ended, Failure> {
-    let spec = Spec::script(status).in_folder(cx.live_link).within(cx.settings.activate_timeout);
+    let spec = Spec::script(status).in_folder(cx.release_dir).within(cx.settings.activate_timeout);
     run(&spec, &mut |_| {}, cx.cancelled).map_err(|error| could_not(name, "status", &error))
 }
 

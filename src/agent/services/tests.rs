@@ -63,7 +63,6 @@ impl World {
         act(&ServiceCx {
             settings: &self.settings,
             release_dir: &release_dir,
-            live_link: self.settings.link.as_path(),
             version: release,
             switched: None,
             privileged: &privileged,

@@ -6,6 +6,7 @@ mod endings;
 mod environments;
 mod injected;
 mod migrations;
+mod own_commands;
 mod plain;
 mod questions;
 mod records;
