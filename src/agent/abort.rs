@@ -92,7 +92,7 @@ pub fn finish(cx: Cx<'_>) -> Result<Ending, Failure> {
         return ending::last(cx.state).ok_or_else(|| Failure::refused("nothing is being undone"));
     };
     let (why, fault, since) = reason(cx, &txn);
-    if store::migration_begun(cx.state, &txn) && txn.schema == SchemaVerdict::OneWay {
+    if schema_moved(cx, &txn) {
         return stay(cx, &txn, &format!("schema moved: {why}; the old release cannot run on it"));
     }
     cx.tell.step(&format!("undo {}: {why}", txn.release));
@@ -247,6 +247,11 @@ fn put_or_spare(cx: Cx<'_>, txn: &Txn, to: &ReleaseState, spare: &str) -> bool {
     cx.state.lock().is_ok_and(|held| held.rename(spare, &name).is_ok())
 }
 
+/// Whether the change has begun to move the database one way.
+fn schema_moved(cx: Cx<'_>, txn: &Txn) -> bool {
+    txn.schema == SchemaVerdict::OneWay && store::migration_begun(cx.state, txn)
+}
+
 /// A one-way migration has begun: expiry never goes back.
 fn stay(cx: Cx<'_>, txn: &Txn, why: &str) -> Result<Ending, Failure> {
     let ending = Ending {
@@ -267,7 +272,8 @@ fn stay(cx: Cx<'_>, txn: &Txn, why: &str) -> Result<Ending, Failure> {
 /// Closes the undo: words first, then the rename that decides.
 fn close(cx: Cx<'_>, txn: &Txn, ending: Ending) -> Result<Ending, Failure> {
     let held = cx.state.lock()?;
-    let _said = held.put(names::ENDING, &ending::to_record(&ending));
+    let moved = if schema_moved(cx, txn) { "yes" } else { "no" };
+    let _said = held.put(names::ENDING, &ending::to_record(&ending).with(ending::SCHEMA_MOVED, moved));
     let name = if ending.healthy { names::ABORTED } else { names::FAILED };
     let closed = held.rename(names::ABORTING, name);
     if cx.state.has(names::ABORTING) {

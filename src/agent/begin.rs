@@ -11,7 +11,7 @@ use rollback_deploy_core::wire::{Answer, Intent, Report};
 use super::cx::Cx;
 use super::state::{Held, Taken, explain};
 use super::store::{self, OpenTxn, names};
-use super::{abort, arm, clock, environment, fingerprint, heads, link, program, recover, room, setup};
+use super::{abort, arm, clock, environment, fingerprint, link, program, recover, room, schema, setup};
 
 /// Opens a change.
 pub fn begin(cx: Cx<'_>, intent: &Intent) -> Answer {
@@ -37,6 +37,8 @@ fn open(cx: Cx<'_>, intent: &Intent) -> Result<Answer, Failure> {
                 if !(intent.operation == Operation::Rollback && txn.operation == Operation::Deploy) {
                     return Ok(Answer::Busy(holder(cx, &txn)));
                 }
+                // What would be refused afterwards ends nothing.
+                schema::guard(cx.state, intent, store::confirmed(cx.state)?.as_ref(), Some(&txn))?;
                 cx.tell.step(&format!("undo the open deploy of {} first", txn.release));
                 let why = format!("a rollback by {} came first", intent.by);
                 preempted = abort::preempt(cx, &txn, &why)?.or(preempted);
@@ -140,7 +142,7 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
     if *old_link != settings.link {
         check_elsewhere(cx, intent, &settings.link)?;
     }
-    schema_guard(cx, intent, confirmed.as_ref())?;
+    schema::guard(state, intent, confirmed.as_ref(), None)?;
     if intent.schema == SchemaVerdict::OneWay && !intent.allow.contains(&Allow::OneWay) {
         return Err(Failure::liftable(
             Allow::OneWay,
@@ -177,6 +179,7 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
     for (name, spare) in spares {
         held.put(name, &spare.to_record()).map_err(|error| broken(name, &error))?;
     }
+    schema::carry(held)?;
     program::keep(cx)?;
     environment::keep(state, &story)?;
     if intent.with_env {
@@ -257,35 +260,6 @@ fn check_elsewhere(cx: Cx<'_>, intent: &Intent, at: &rollback_deploy_core::model
         _ if intent.allow.contains(&Allow::Drift) => Ok(()),
         other => Err(recover::drift(cx.state.root(), at, None, &other)),
     }
-}
-
-/// Going back past a one-way migration cannot work by itself: the old release does not know that database.
-fn schema_guard(cx: Cx<'_>, intent: &Intent, confirmed: Option<&Txn>) -> Result<(), Failure> {
-    if intent.operation != Operation::Rollback || intent.allow.contains(&Allow::OneWay) {
-        return Ok(());
-    }
-    let history = store::whole_history(cx.state)?;
-    let since = history.iter().filter(|txn| txn.release == intent.release).map(|txn| txn.seq).min().unwrap_or_default();
-    let mut later: Vec<&Txn> = confirmed.into_iter().chain(&history).filter(|txn| txn.seq > since).collect();
-    later.sort_by_key(|txn| txn.seq);
-    // A migration that is known to have left the database where it stood moved nothing.
-    let moves = |txn: &&&Txn| {
-        txn.schema == SchemaVerdict::OneWay && !heads::of(cx.state, txn).is_some_and(|heads| heads.unmoved())
-    };
-    let Some(first) = later.iter().find(moves) else { return Ok(()) };
-    let then = heads::of(cx.state, first).and_then(|heads| heads.before);
-    let now = later.iter().rev().find_map(|txn| heads::of(cx.state, txn)?.after);
-    let failure = Failure::liftable(
-        Allow::OneWay,
-        format!("{} moved the database one way: {} cannot run on it by itself", first.release, intent.release),
-    )
-    .hint("Bring the database back first (a restore), or deploy a fix instead.");
-    Err(match (then, now) {
-        (Some(then), Some(now)) => {
-            failure.hint(format!("It stood at {then} for {}, and stands at {now} since.", intent.release))
-        }
-        _ => failure,
-    })
 }
 
 /// The shared environment file of a release, if it has one.

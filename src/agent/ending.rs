@@ -19,6 +19,16 @@ pub fn to_record(ending: &Ending) -> Record {
         .with_some("evidence", ending.evidence.as_ref())
 }
 
+/// The line that says whether the undone change had begun to move the database one way.
+pub const SCHEMA_MOVED: &str = "schema-moved";
+
+/// Whether it is known of this undone change that it did not begin to move the database.
+#[must_use]
+pub fn left_the_schema(state: &State, txn: &Txn) -> bool {
+    let recorded = state.read(names::ENDING).ok().flatten();
+    recorded.is_some_and(|record| record.get("txn") == Some(txn.id.as_str()) && record.get(SCHEMA_MOVED) == Some("no"))
+}
+
 fn from_record(record: &Record) -> Option<Ending> {
     Some(Ending {
         txn: record.parse("txn").ok()?,

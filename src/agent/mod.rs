@@ -29,6 +29,7 @@ pub mod query;
 pub mod recover;
 pub mod room;
 pub mod running;
+pub mod schema;
 pub mod serve;
 pub mod services;
 pub mod setup;

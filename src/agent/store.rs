@@ -26,6 +26,8 @@ pub mod names {
     pub const ABORTED: &str = "aborted";
     /// The last undo did not end well.
     pub const FAILED: &str = "failed";
+    /// The last change that moved the database one way without being confirmed.
+    pub const MOVED: &str = "moved";
     /// How the last undo ended, in words.
     pub const ENDING: &str = "ending";
     /// Why an undo was begun.
@@ -294,15 +296,25 @@ pub fn whole_history(state: &State) -> Result<Vec<Txn>, Failure> {
 /// A record of an earlier one cannot be read: its number might be given twice.
 pub fn next_seq(state: &State) -> Result<u64, Failure> {
     let confirmed = confirmed(state)?.map(|txn| txn.seq);
-    let undone = [names::ABORTED, names::FAILED].map(|name| match txn(state, name) {
-        Ok(txn) => Ok(txn.map(|txn| txn.seq)),
+    let once = whole_history(state)?.first().map(|txn| txn.seq);
+    let mut all = vec![confirmed, once];
+    for name in [names::ABORTED, names::FAILED, names::MOVED] {
+        all.push(ended(state, name)?.map(|txn| txn.seq));
+    }
+    Ok(all.into_iter().flatten().max().unwrap_or_default() + 1)
+}
+
+/// The record of a change that ended without being confirmed.
+///
+/// # Errors
+/// It is there and cannot be read.
+pub fn ended(state: &State, name: &str) -> Result<Option<Txn>, Failure> {
+    match txn(state, name) {
+        Ok(txn) => Ok(txn),
         // Torn: what it was about is over, and nothing goes by it.
         Err(ReadError::Record(error)) if !matches!(error, RecordError::Newer { .. }) => Ok(None),
         Err(error) => Err(unreadable(state, name, &error)),
-    });
-    let once = whole_history(state)?.first().map(|txn| txn.seq);
-    let [aborted, failed] = undone;
-    Ok([aborted?, failed?, confirmed, once].into_iter().flatten().max().unwrap_or_default() + 1)
+    }
 }
 
 /// Whether a change was confirmed, now or once.

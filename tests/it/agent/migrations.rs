@@ -170,3 +170,58 @@ fn where_the_database_stands_is_kept_and_named() {
         refused(root.act(back()));
     }
 }
+
+#[test]
+fn a_change_that_failed_after_it_moved_the_database_is_in_the_way_of_a_rollback_too() {
+    let mut root = migrating(COUNTED, SchemaVerdict::OneWay);
+    let v1 = super::root::id("v1");
+    root.switched(&intent(&root, SchemaVerdict::OneWay));
+    fs::write(root.path().join("releases/v2/unhealthy"), "").unwrap();
+    root.expire();
+    root.await_settled();
+    assert!(root.has("failed"));
+    let (what, lift) = refused(root.act(Act::Begin(Box::new(root.rollback(&v1)))));
+    assert_eq!(lift, Some(Allow::OneWay), "{what}");
+    assert!(what.contains("v2 moved the database one way"), "{what}");
+    // A fix, confirmed: `failed` is gone, but the database is where it is.
+    root.settings.migrate = None;
+    root.complete(&root.intent(&root.stage("v3")));
+    assert!(!root.has("failed"));
+    let (what, lift) = refused(root.act(Act::Begin(Box::new(root.rollback(&v1)))));
+    assert_eq!(lift, Some(Allow::OneWay), "{what}");
+    // What came after it knows that database.
+    root.complete(&root.intent(&root.stage("v4")));
+    root.complete(&root.rollback(&super::root::id("v3")));
+    let lifted = Intent { allow: vec![Allow::OneWay, Allow::WeakWatchdog], ..root.rollback(&v1) };
+    root.complete(&lifted);
+    root.assert_serves(Some(&v1));
+}
+
+#[test]
+fn a_rollback_does_not_end_an_open_change_that_it_could_not_go_past() {
+    let root = migrating(COUNTED, SchemaVerdict::OneWay);
+    let v1 = super::root::id("v1");
+    root.complete(&root.intent(&root.stage("v1.1")));
+    let txn = root.switched(&intent(&root, SchemaVerdict::OneWay));
+    let (what, lift) = refused(root.act(Act::Begin(Box::new(root.rollback(&v1)))));
+    assert_eq!(lift, Some(Allow::OneWay), "{what}");
+    assert!(root.has("pending"), "the open deploy goes on");
+    let lifted = Intent { allow: vec![Allow::OneWay, Allow::WeakWatchdog], ..root.rollback(&v1) };
+    let Report::Begun { preempted, .. } = done(root.act(Act::Begin(Box::new(lifted)))) else { panic!("begun") };
+    assert_eq!(preempted.unwrap().txn, txn);
+}
+
+#[test]
+fn a_one_way_change_that_failed_before_its_migration_is_in_nobodys_way() {
+    let mut root = migrating(COUNTED, SchemaVerdict::OneWay);
+    let v1 = super::root::id("v1");
+    root.settings.migrate = None;
+    root.deploy("v1.1");
+    let txn = root.open(&intent(&root, SchemaVerdict::OneWay));
+    done(root.act(Act::Activate(txn.clone())));
+    fs::write(root.path().join("releases/v1.1/unhealthy"), "").unwrap();
+    assert!(!undone(root.abort(&txn)).healthy);
+    assert!(root.has("failed"));
+    root.complete(&root.rollback(&v1));
+    root.assert_serves(Some(&v1));
+}
