@@ -177,7 +177,10 @@ fn kept(cx: Cx<'_>, id: &TxnId) -> Result<(), Failure> {
     stood.after = head();
     heads::keep(cx.state, &txn.release, &stood);
     let ended = Record::new().with("txn", id).with("code", code).with("words", words).with("ended", clock::wall());
-    cx.state.put(names::MIGRATION, &ended).map_err(|error| {
+    let recorded = cx.state.put(names::MIGRATION, &ended);
+    // For all who inherited it: what the command left running in the background is no step any more.
+    let _unlocked = rustix::fs::flock(&step, rustix::fs::FlockOperation::Unlock);
+    recorded.map_err(|error| {
         explain("the end of the migration cannot be recorded", &cx.state.path(names::MIGRATION), &error)
     })
 }

@@ -23,12 +23,19 @@ pub fn take(cx: Cx<'_>, id: &TxnId) -> Result<Option<OwnedFd>, Failure> {
 /// # Errors
 /// The lock cannot be made.
 pub fn take_for_undo(cx: Cx<'_>) -> Result<OwnedFd, Failure> {
+    if let Ok(Some(lock)) = cx.state.try_lock(names::STEP) {
+        return Ok(lock);
+    }
+    cx.tell.step(WAITING);
     loop {
         if let Some(lock) = wait(cx, &|| true)? {
             return Ok(lock);
         }
     }
 }
+
+/// What is told while an undo waits.
+pub const WAITING: &str = "waiting for the step under way";
 
 fn wait(cx: Cx<'_>, wanted: &dyn Fn() -> bool) -> Result<Option<OwnedFd>, Failure> {
     while wanted() {

@@ -79,6 +79,23 @@ impl Agent {
         }
     }
 
+    /// Waits until it tells this step.
+    pub(crate) fn await_step(&mut self, wanted: &str) {
+        loop {
+            match self.heard.recv_timeout(LIMIT) {
+                Ok(FromAgent::Step(step)) => {
+                    self.steps.push(step);
+                    if self.steps.last().is_some_and(|step| step == wanted) {
+                        return;
+                    }
+                }
+                Ok(FromAgent::Answer { answer, .. }) => panic!("{answer:?} before the step {wanted}"),
+                Ok(_) => {}
+                Err(error) => panic!("{error} before the step {wanted}"),
+            }
+        }
+    }
+
     fn send_contents(&mut self, entries: &[u32], contents: &dyn Fn(u32) -> Vec<u8>) {
         let Some(input) = &mut self.input else { return };
         let mut packed = GzEncoder::new(Vec::new(), Compression::fast());

@@ -3,9 +3,10 @@
 use std::fs;
 
 use rollback_deploy_core::model::{Allow, Migrate, SchemaVerdict, Seconds};
-use rollback_deploy_core::wire::{Act, Answer, Intent, Report};
+use rollback_deploy_core::wire::act::Fault;
+use rollback_deploy_core::wire::{Act, Answer, Intent, Report, Request};
 
-use super::root::{Root, done, failed, kill, refused, undone};
+use super::root::{Root, abort_act, done, failed, kill, refused, undone};
 
 /// A root whose next releases migrate by this command.
 fn migrating(run: &str, verdict: SchemaVerdict) -> Root {
@@ -224,4 +225,35 @@ fn a_one_way_change_that_failed_before_its_migration_is_in_nobodys_way() {
     assert!(root.has("failed"));
     root.complete(&root.rollback(&v1));
     root.assert_serves(Some(&v1));
+}
+
+#[test]
+fn what_a_migration_leaves_running_holds_nobody_up() {
+    let root = migrating("setsid sleep 902 </dev/null & echo $! > left; echo done", SchemaVerdict::ExpandOnly);
+    let txn = root.open(&intent(&root, SchemaVerdict::ExpandOnly));
+    done(root.act(Act::Migrate(txn.clone())));
+    done(root.act(Act::Activate(txn.clone())));
+    assert!(undone(root.abort(&txn)).healthy);
+    root.assert_serves(Some(&super::root::id("v1")));
+    let left = root.processes(|_, command| command.starts_with("sleep 902"));
+    assert_eq!(left.len(), 1, "it was not touched");
+}
+
+#[test]
+fn an_undo_says_that_it_waits_for_a_migration() {
+    let root = migrating("touch running; while [ ! -e enough ]; do sleep 0.05; done", SchemaVerdict::ExpandOnly);
+    let txn = root.open(&intent(&root, SchemaVerdict::ExpandOnly));
+    let mut migrating = root.agent();
+    migrating.send_request(Request::Act(Act::Migrate(txn.clone())));
+    let release = root.path().join("releases/v2");
+    root.await_that("the migration runs", || release.join("running").exists());
+    let mut aborting = root.agent();
+    aborting.send_request(Request::Act(abort_act(&txn, Fault::World)));
+    aborting.await_step("waiting for the step under way");
+    assert!(root.has("aborting"));
+    fs::write(release.join("enough"), "").unwrap();
+    assert!(undone(aborting.answer(&|_| Vec::new()).unwrap()).healthy);
+    aborting.leave();
+    migrating.leave();
+    root.assert_serves(Some(&super::root::id("v1")));
 }
