@@ -54,9 +54,28 @@ pub fn preempt(cx: Cx<'_>, txn: &Txn, why: &str) -> Result<Option<Ending>, Failu
 /// # Errors
 /// It could not be claimed; or the undo could not be finished and will be by the watchdog.
 pub fn undo(cx: Cx<'_>, txn: &Txn, why: &str, fault: Fault) -> Result<Option<Ending>, Failure> {
+    claim_and_finish(cx, txn, why, fault, &|| true)
+}
+
+/// The same because its time is over: not when somebody gave it more time meanwhile.
+///
+/// # Errors
+/// As for [`undo`].
+pub fn undo_expired(cx: Cx<'_>, txn: &Txn, why: &str) -> Result<Option<Ending>, Failure> {
+    claim_and_finish(cx, txn, why, Fault::World, &|| store::remaining(cx.state, txn).is_none())
+}
+
+fn claim_and_finish(
+    cx: Cx<'_>,
+    txn: &Txn,
+    why: &str,
+    fault: Fault,
+    still: &dyn Fn() -> bool,
+) -> Result<Option<Ending>, Failure> {
     {
         let held = cx.state.lock()?;
         match store::open(cx.state) {
+            OpenTxn::Pending(open) if open.id == txn.id && !still() => return Ok(None),
             OpenTxn::Pending(open) if open.id == txn.id => {}
             OpenTxn::Aborting(open) if open.id == txn.id => {
                 drop(held);

@@ -8,7 +8,6 @@ use rollback_deploy_core::model::{
     AbsPath, Allow, Ending, Failure, OnExpiry, Record, ReleaseId, ReleaseState, SameBoot, SchemaVerdict, Seconds,
     Story, Txn, TxnId, Uptime, Verdict,
 };
-use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Answer, Report};
 
 use super::activate::{Activated, stop_left};
@@ -106,7 +105,8 @@ fn expire(cx: Cx<'_>, txn: &Txn) -> Result<Option<Ending>, Failure> {
         .is_ok_and(|story| link::read(cx.state, story.settings.link.as_path()).release() == Some(&txn.release));
     if (txn.on_expiry == OnExpiry::Keep || one_way) && live {
         let step = super::step::take_for_undo(cx)?;
-        if !matches!(store::open(cx.state), OpenTxn::Pending(ref open) if open.id == txn.id) {
+        // Whoever had the step before may have settled it, or given it more time.
+        if !is_expired(cx, txn) {
             return Ok(None);
         }
         let passes = target_passes(cx, txn);
@@ -119,11 +119,17 @@ fn expire(cx: Cx<'_>, txn: &Txn) -> Result<Option<Ending>, Failure> {
             if !store::is_held(cx.state, txn) && hold(cx, txn).is_ok() {
                 return Ok(None);
             }
-            return abort::undo(cx, txn, why, Fault::World);
+            return abort::undo_expired(cx, txn, why);
         }
-        return abort::undo(cx, txn, &format!("{why}, and its checks do not pass"), Fault::World);
+        return abort::undo_expired(cx, txn, &format!("{why}, and its checks do not pass"));
     }
-    abort::undo(cx, txn, why, Fault::World)
+    abort::undo_expired(cx, txn, why)
+}
+
+/// Whether it is still open, and its time is over.
+fn is_expired(cx: Cx<'_>, txn: &Txn) -> bool {
+    matches!(store::open(cx.state), OpenTxn::Pending(open) if open.id == txn.id)
+        && store::remaining(cx.state, txn).is_none()
 }
 
 /// Whether what is live is proven to run and passes its checks. Its services take it first when the activation was not
@@ -151,12 +157,10 @@ fn target_passes(cx: Cx<'_>, txn: &Txn) -> bool {
 /// Nobody confirmed a rollback, and its target passes: keep what works.
 fn keep(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
     let held = cx.state.lock()?;
-    match store::open(cx.state) {
-        OpenTxn::Pending(open) if open.id == txn.id => {
-            confirm::permanent(cx, &held, txn, "kept by the watchdog: its checks pass")
-        }
-        _ => Ok(()),
+    if is_expired(cx, txn) {
+        return confirm::permanent(cx, &held, txn, "kept by the watchdog: its checks pass");
     }
+    Ok(())
 }
 
 /// The record of a hold: it ends by its own deadline, and with this boot.
@@ -168,6 +172,9 @@ pub fn hold_record(id: &TxnId, deadline: Uptime) -> Record {
 /// A one-way change is healthy but nobody confirmed it: it waits for a person.
 fn hold(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
     let held = cx.state.lock()?;
+    if !is_expired(cx, txn) {
+        return Ok(());
+    }
     let deadline = clock::uptime()?.plus(HOLD);
     let record = hold_record(&txn.id, deadline).with("why", "the database moved one way");
     held.put(names::HELD, &record)

@@ -257,3 +257,28 @@ fn an_undo_says_that_it_waits_for_a_migration() {
     migrating.leave();
     root.assert_serves(Some(&super::root::id("v1")));
 }
+
+#[test]
+fn two_that_settle_a_healthy_one_way_change_at_once_hold_it_once() {
+    let root = migrating(COUNTED, SchemaVerdict::OneWay);
+    let txn = root.switched(&intent(&root, SchemaVerdict::OneWay));
+    root.kill_watchdogs();
+    let step = fs::File::open(root.state("step")).unwrap();
+    step.lock().unwrap();
+    root.expire();
+    let mut agents = [root.agent(), root.agent()];
+    for agent in &mut agents {
+        agent.send_request(Request::Act(Act::Recover { allow: Vec::new() }));
+        agent.await_step("waiting for the step under way");
+    }
+    drop(step);
+    for mut agent in agents {
+        let Report::Recovered { ending, .. } = done(agent.answer(&|_| Vec::new()).unwrap()) else {
+            panic!("recovered")
+        };
+        assert_eq!(ending, None);
+        agent.leave();
+    }
+    let open = root.status().open.expect("it waits for a person");
+    assert!(open.held && open.txn == txn && !root.has("failed"), "{open:?}");
+}
