@@ -151,7 +151,12 @@ impl WireEnd {
     /// ([`Self::need`] does both); pieces that nobody waits for are thrown away.
     pub fn pieces(&self) -> Pieces {
         let (send, from) = sync_channel(PIECES_WAITING);
-        *lock(&self.shared.pieces) = Some(send);
+        let mut slot = lock(&self.shared.pieces);
+        // Whoever is gone is so before the slot is cleared: a stream that nobody will end is never waited for.
+        if !self.shared.is_gone() {
+            *slot = Some(send);
+        }
+        drop(slot);
         Pieces { from, piece: Vec::new(), at: 0, is_over: false }
     }
 
@@ -179,6 +184,8 @@ impl Shared {
 
     fn set_gone(&self) {
         self.gone.store(true, Ordering::Release);
+        // A stream that is cut off is seen as such by whoever reads it.
+        *lock(&self.pieces) = None;
         self.changed.notify_all();
     }
 
@@ -194,7 +201,7 @@ impl Shared {
             queue = locked;
             if waited.timed_out() && queue.waiting.len() >= WAITING {
                 // Connected, but not reading: from here on the same as gone.
-                self.gone.store(true, Ordering::Release);
+                self.set_gone();
             }
         }
         if self.is_gone() {
@@ -220,8 +227,6 @@ impl Shared {
                 Ok(ToAgent::Hello(_)) | Err(_) => break,
             }
         }
-        // A stream that is cut off is seen as such by whoever reads it.
-        *lock(&self.pieces) = None;
         self.set_gone();
     }
 

@@ -116,6 +116,16 @@ fn pieces_are_one_stream_and_the_rest_is_thrown_away() {
 }
 
 #[test]
+fn a_stream_that_is_asked_for_when_nobody_is_there_is_cut_off_at_once() {
+    let (end, controller) = pair();
+    drop(controller);
+    until(|| end.gone());
+    let (tell, read) = sync_channel(1);
+    thread::spawn(move || tell.send(end.need(vec![0]).read(&mut [0; 1]).unwrap_err().kind()));
+    assert_eq!(read.recv_timeout(Duration::from_secs(10)), Ok(io::ErrorKind::UnexpectedEof));
+}
+
+#[test]
 fn nobody_listening_never_hinders_the_work() {
     let (end, controller) = pair();
     drop(controller);

@@ -35,6 +35,9 @@ pub(super) fn write(
     let mut counts = Counts::default();
     let mut lacking: Vec<(u32, &Entry)> = Vec::new();
     for (index, entry) in (0_u32..).zip(manifest.entries()) {
+        if cx.tell.cancelled() {
+            return Err(Failure::failed("cancelled while known files were copied"));
+        }
         let path = folder.join(entry.path.as_path());
         let broken = |error: io::Error| explain("the release cannot be written", &path, &error);
         match &entry.kind {
