@@ -27,6 +27,10 @@ fn open(cx: Cx<'_>, intent: &Intent) -> Result<Answer, Failure> {
     for _ in 0..ROUNDS {
         match store::open(cx.state) {
             OpenTxn::Nothing => {
+                // What came first may have taken long: who asked may have given up meanwhile.
+                if cx.tell.cancelled() {
+                    return Err(Failure::new(Kind::Cancelled { signal: 15 }, "cancelled before the change was begun"));
+                }
                 if let Some(answer) = publish(cx, intent, preempted.clone())? {
                     return Ok(answer);
                 }

@@ -70,6 +70,42 @@ fn a_rollback_that_fails_on_one_host_goes_back_there_before_the_others_go_on() {
     assert_eq!(outcome, Outcome::Split);
 }
 
+#[test]
+fn a_begin_whose_answer_a_signal_cut_off_counts_as_open() {
+    // What the host answers to the abort: it was open; it is not, or not yet.
+    let answers = [
+        (Ok(Answer::Undone(ending(true))), Outcome::Cancelled { signal: 2 }),
+        (Ok(Answer::Done(Box::new(Report::NothingOpen))), Outcome::Cancelled { signal: 2 }),
+        (Ok(Answer::Refused(Failure::refused("no such change is open"))), Outcome::Unknown),
+        (Ok(Answer::Busy(holder())), Outcome::Unknown),
+        (Err(Failure::failed("silence")), Outcome::Unknown),
+    ];
+    for operation in [Operation::Deploy, Operation::Rollback] {
+        for (answer, expected) in &answers {
+            let plan = plan(operation, &["a"]);
+            let mut story = Story::new(&plan);
+            let act = begin_of(&plan);
+            story.answered(
+                &plan,
+                &Label::new("a").unwrap(),
+                &act,
+                Err(Failure::new(Kind::Unknown { settles_in: None }, "cut")),
+            );
+            story.cancelled = Some(2);
+            let (acts, outcome) = run_with(&plan, &mut story, &|_, act| (act == "abort").then(|| answer.clone()));
+            assert_eq!((acts.as_str(), outcome), ("a abort", *expected), "{operation:?} {answer:?}");
+        }
+    }
+    // Nobody cancelled: it is not known, and said so.
+    let lost = |_: &str, act: &str| (act == "begin").then(|| Err(Failure::failed("silence")));
+    assert_eq!(run(&plan(Operation::Deploy, &["a"]), &lost).1, Outcome::Unknown);
+}
+
+fn begin_of(plan: &Plan) -> Act {
+    let target = &plan.targets[0];
+    target.begin(plan, &target.txn, &ReleaseId::new("v1").unwrap())
+}
+
 /// A cancelled rollback whose target came this far.
 fn cancelled_rollback(reached: Reached, switched: bool, script: Script<'_>) -> (String, Outcome) {
     let plan = plan(Operation::Rollback, &["a"]);

@@ -67,6 +67,8 @@ pub struct Course {
     pub again: u32,
     /// Activation was asked for: the link may be switched.
     pub switched: bool,
+    /// Begin was asked for and not answered: the change may be open there, or may still be opened.
+    pub begin_lost: bool,
     /// It was asked to go back, whatever came of it.
     pub asked_back: bool,
     /// How often it would not confirm.
@@ -120,6 +122,7 @@ impl Story {
                 txn: target.txn.clone(),
                 again: 0,
                 switched: false,
+                begin_lost: false,
                 asked_back: false,
                 not_confirmed: 0,
                 not_held: false,
@@ -143,6 +146,7 @@ impl Story {
     pub fn answered(&mut self, plan: &Plan, label: &Label, act: &Act, answer: Result<Answer, Failure>) {
         let Some(course) = self.courses.get_mut(label) else { return };
         course.switched |= matches!(act, Act::Activate(_)) && !matches!(answer, Ok(Answer::Refused(_)));
+        course.begin_lost |= matches!(act, Act::Begin(_)) && answer.is_err();
         match (act, answer) {
             // What was confirmed stays confirmed, whatever comes of tidying up.
             (Act::Prune { .. }, _) => course.reached = Reached::Finished,
@@ -305,6 +309,7 @@ impl Course {
         self.ending = None;
         self.closed = None;
         self.asked_back = false;
+        self.begin_lost = false;
     }
 
     /// It was begun and taken back before anything else, because another target is busy.
@@ -383,9 +388,7 @@ impl Course {
     /// Whether the change is open there, as far as is known.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        (Reached::Begun..Reached::Confirmed).contains(&self.reached)
-            && self.ending.is_none()
-            && self.held.is_none()
-            && self.closed.is_none()
+        let begun = (Reached::Begun..Reached::Confirmed).contains(&self.reached) || self.begin_lost;
+        begun && self.confirmed.is_none() && self.ending.is_none() && self.held.is_none() && self.closed.is_none()
     }
 }

@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use rollback_deploy_core::model::{Allow, RelPath, Seconds, SharedPath};
-use rollback_deploy_core::wire::{Act, Answer, Intent, Report};
+use rollback_deploy_core::model::{Allow, Kind, RelPath, Seconds, SharedPath};
+use rollback_deploy_core::wire::{Act, Answer, Intent, Report, Request};
 
 use super::root::{Root, done, failed, refused, undone};
 
@@ -208,5 +208,26 @@ fn a_rollback_that_fails_says_so_and_marks_nothing() {
     failed(root.act(Act::Activate(txn.clone())));
     let ending = undone(root.act(super::root::abort_act(&txn, rollback_deploy_core::wire::act::Fault::Release)));
     assert!(ending.healthy && !ending.marked_bad, "{ending:?}");
+    root.assert_serves(Some(&v2));
+}
+
+#[test]
+fn a_rollback_that_was_cancelled_while_it_waited_opens_nothing_afterwards() {
+    let root = Root::new();
+    let v1 = root.deploy("v1");
+    let v2 = root.deploy("v2");
+    let open = root.switched(&root.intent(&root.stage("v3")));
+    let step = fs::File::open(root.state("step")).unwrap();
+    step.lock().unwrap();
+    let mut agent = root.agent();
+    agent.send_request(Request::Act(Act::Begin(Box::new(root.rollback(&v1)))));
+    agent.await_step("waiting for the step under way");
+    agent.cancel();
+    // The undo takes longer than reading it.
+    drop(step);
+    let Some(Answer::Refused(failure)) = agent.answer(&|_| Vec::new()) else { panic!("refused") };
+    assert!(matches!(failure.kind, Kind::Cancelled { .. }), "{failure:?}");
+    agent.leave();
+    assert_eq!(root.last_undo().txn, open, "what was under way is finished");
     root.assert_serves(Some(&v2));
 }
