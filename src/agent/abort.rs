@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use rollback_deploy_core::model::{
-    Ending, Failure, Operation, Record, ReleaseState, SchemaVerdict, Story, Txn, TxnId, Verdict,
+    Ending, Failure, Operation, Question, Record, ReleaseState, SchemaVerdict, Story, Txn, TxnId, Verdict,
 };
 use rollback_deploy_core::wire::act::Fault;
 use rollback_deploy_core::wire::{Answer, Report};
@@ -139,7 +139,8 @@ pub fn finish(cx: Cx<'_>) -> Result<Ending, Failure> {
         now: txn.previous.clone(),
         healthy: healthy.is_ok(),
         why: match &healthy {
-            Ok(()) => why,
+            Ok(None) => why,
+            Ok(Some(remark)) => format!("{why}; {remark}"),
             Err(unhealthy) => format!("{why}; and after going back: {unhealthy}"),
         },
         marked_bad,
@@ -161,14 +162,11 @@ fn reason(cx: Cx<'_>, txn: &Txn) -> (String, Fault, Option<rollback_deploy_core:
     (record.get("why").unwrap_or_default().to_owned(), fault, since)
 }
 
+/// Healthy, perhaps with a remark; or why not.
+type Health = Result<Option<String>, String>;
+
 /// Points back and activates the old release by its own record; healthy when its checks pass within their time.
-fn back_to(
-    cx: Cx<'_>,
-    txn: &Txn,
-    new: Option<&Story>,
-    old: &Story,
-    was_switched: bool,
-) -> Result<Result<(), String>, Failure> {
+fn back_to(cx: Cx<'_>, txn: &Txn, new: Option<&Story>, old: &Story, was_switched: bool) -> Result<Health, Failure> {
     let link = &old.settings.link;
     let moved = was_switched || link::read(cx.state, link.as_path()).release() != Some(&old.id);
     {
@@ -187,8 +185,7 @@ fn back_to(
         }
     }
     if !moved {
-        // Nothing was switched, so nothing was restarted: what runs is asked, not touched.
-        return Ok(healthy(cx, old, None));
+        return Ok(Ok(untouched(cx, old)));
     }
     let switched = Since::now(&old.settings.checks, cx.state.root(), link.as_path());
     let mut last = String::new();
@@ -196,8 +193,8 @@ fn back_to(
         // The old release is started whatever comes of it; but two that run beside each other are not healthy.
         let stopped = stop_undone(cx, txn, new, old).map_err(|failure| failure.what);
         let activated = running::activate(cx, old, &switched, &|| false).map_err(|failure| failure.what);
-        match activated.and_then(|()| healthy(cx, old, Some(&switched))).and(stopped) {
-            Ok(()) => return Ok(Ok(())),
+        match activated.and_then(|()| healthy(cx, old, &switched)).and(stopped) {
+            Ok(()) => return Ok(Ok(None)),
             Err(unhealthy) => last = unhealthy,
         }
         std::thread::sleep(Duration::from_millis(200));
@@ -213,13 +210,23 @@ fn stop_undone(cx: Cx<'_>, txn: &Txn, new: Option<&Story>, old: &Story) -> Resul
     stopped.and(left.map_or(Ok(()), |left| running::stop_undone(cx, &left, old)))
 }
 
-/// Proof and checks of what was gone back to.
-fn healthy(cx: Cx<'_>, story: &Story, switched: Option<&Since>) -> Result<(), String> {
-    let mut results = Vec::new();
-    if let Some(switched) = switched {
-        results.extend(running::prove(cx, story, switched, &|| false));
+/// Nothing was switched, so nothing was restarted: what runs is asked, not touched, and what it answers is not of this
+/// change. Lines that it logged before say nothing at all.
+fn untouched(cx: Cx<'_>, old: &Story) -> Option<String> {
+    let mut asked = old.clone();
+    asked.settings.checks.retain(|check| !matches!(check.question, Question::Errors { .. }));
+    let results = running::check_once(cx, &asked, None);
+    for result in &results {
+        cx.tell.checked(result);
     }
-    results.extend(running::check(cx, story, switched, &|| false));
+    let bad = results.iter().find(|result| result.verdict != Verdict::Pass)?;
+    Some(format!("nothing was switched; {} {}: {} ({})", bad.word, bad.subject, bad.verdict.word(), bad.saw.expose()))
+}
+
+/// Proof and checks of what was gone back to.
+fn healthy(cx: Cx<'_>, story: &Story, switched: &Since) -> Result<(), String> {
+    let mut results = running::prove(cx, story, switched, &|| false);
+    results.extend(running::check(cx, story, Some(switched), &|| false));
     for result in &results {
         cx.tell.checked(result);
     }
@@ -230,7 +237,7 @@ fn healthy(cx: Cx<'_>, story: &Story, switched: Option<&Since>) -> Result<(), St
 }
 
 /// The undo of a first deploy: nothing live, as before. What was not switched was not started either.
-fn nothing_live(cx: Cx<'_>, txn: &Txn, new: Option<&Story>, was_switched: bool) -> Result<Result<(), String>, Failure> {
+fn nothing_live(cx: Cx<'_>, txn: &Txn, new: Option<&Story>, was_switched: bool) -> Result<Health, Failure> {
     let Some(new) = new else { return Ok(Err(format!("the record of {} cannot be read", txn.release))) };
     let stopped = if was_switched { running::stop(cx, new) } else { Ok(()) };
     let _held = cx.state.lock()?;
@@ -239,7 +246,7 @@ fn nothing_live(cx: Cx<'_>, txn: &Txn, new: Option<&Story>, was_switched: bool) 
         Live::Unreadable(why) => return Ok(Err(format!("{} cannot be read: {why}", new.settings.link))),
         _ => {}
     }
-    Ok(stopped.map_err(|failure| failure.what))
+    Ok(stopped.map(|()| None).map_err(|failure| failure.what))
 }
 
 /// Marks a release that failed by itself. A rollback never marks its target.
