@@ -184,7 +184,6 @@ fn with<T>(settings: &Settings, name: &str, since: &Since, act: impl FnOnce(&Ser
     act(&ServiceCx {
         settings,
         release_dir: &release_dir,
-        live_link: settings.link.as_path(),
         version: name,
         switched: Some(since),
         privileged: &privileged,
