@@ -20,7 +20,7 @@ const TRIES_BEFORE: u32 = 3;
 /// What is added to a deadline before a host that is silent counts as unknown.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long a host that gives signs of life may say nothing of what it does, once it should have settled itself.
-const QUIET: Duration = Duration::from_secs(120);
+const QUIET: Duration = Duration::from_mins(2);
 /// Deadlines are told in whole seconds.
 const NEARLY: Duration = Duration::from_secs(2);
 
