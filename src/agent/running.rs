@@ -186,23 +186,19 @@ pub fn used_by_others(cx: Cx<'_>, id: &ReleaseId) -> Option<String> {
         Err(failure) => return unknown(failure),
     };
     let hands = Privileged::new(&story.settings);
-    let uses = |process: &ProcessInfo| process.runs_from.contains(id.as_str()) || process.uses.contains(id.as_str());
     // Root sees every process, also a job that some other user started by hand or by cron.
     if let Ok(text) = hands.call(&Verb::Users)
         && let Ok(all) = serde_json::from_str::<Vec<ProcessInfo>>(&text)
     {
-        return all
-            .iter()
-            .find(|process| uses(process))
-            .map(|process| format!("process {} still runs from it", process.pid));
+        return all.iter().find_map(|process| process.keeps(id.as_str()));
     }
     story.settings.services.iter().find_map(|service| {
         let Service::Systemd { unit, .. } = service else { return None };
         match hands.processes(unit) {
             Ok(processes) => processes
                 .iter()
-                .find(|process| uses(process))
-                .map(|process| format!("process {} of {} still runs from it", process.pid, unit.full())),
+                .find_map(|process| process.keeps(id.as_str()))
+                .map(|why| format!("{}: {why}", unit.full())),
             // Cannot be read = in use.
             Err(failure) => Some(format!("whether {} still uses it cannot be read: {}", unit.full(), failure.what)),
         }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use rollback_deploy_core::model::facts::SetupState;
-use rollback_deploy_core::model::{CheckResult, Failure, Foreign, Record, Txn, Verdict, WatchdogKind};
+use rollback_deploy_core::model::{CheckResult, Failure, Foreign, Record, Txn, TxnId, Verdict, WatchdogKind};
 use rollback_deploy_core::wire::act::Fault;
 
 use super::activate::Activated;
@@ -166,14 +166,24 @@ fn could_clear(cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
 /// Failed looks in a row.
 #[derive(Debug, Default)]
 struct Strikes {
+    /// Of which change.
+    txn: Option<TxnId>,
     loops: u32,
     failed: u32,
 }
 
 impl Strikes {
+    /// What another change's release failed is not this one's.
+    fn of(&mut self, id: &TxnId) -> &mut Self {
+        if self.txn.as_ref() != Some(id) {
+            *self = Self { txn: Some(id.clone()), ..Self::default() };
+        }
+        self
+    }
+
     /// Once activated and past its `within`, the live release must pass its checks: some Fails in a row → undo now.
     fn look(&mut self, cx: Cx<'_>, txn: &Txn) -> Result<(), Failure> {
-        self.loops += 1;
+        self.of(&txn.id).loops += 1;
         if !self.loops.is_multiple_of(LOOK_EVERY) {
             return Ok(());
         }
@@ -235,4 +245,18 @@ pub fn detach(cx: Cx<'_>) -> Result<(), Failure> {
         .spawn()
         .map(drop)
         .map_err(|error| super::state::explain("the watchdog cannot be started", &cx.session.program, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strikes_end_with_their_change() {
+        let id = |name: &str| TxnId::new(name).unwrap();
+        let mut strikes = Strikes::default();
+        strikes.of(&id("a")).failed = STRIKES - 1;
+        assert_eq!(strikes.of(&id("a")).failed, STRIKES - 1);
+        assert_eq!((strikes.of(&id("b")).failed, strikes.loops), (0, 0));
+    }
 }

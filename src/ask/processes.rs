@@ -19,8 +19,29 @@ pub struct ProcessInfo {
     pub runs_from: BTreeSet<String>,
     /// Releases of which it has files open or mapped.
     pub uses: BTreeSet<String>,
-    /// Its folder, program or maps could not be read.
+    /// Its folder, program, maps or files may not be looked at. A thread of the kernel has none: that is not this.
     pub unreadable: bool,
+}
+
+impl ProcessInfo {
+    /// It uses some release, or nobody knows whether it does. The first process of a host is no app, and may be out of
+    /// everybody's sight.
+    fn matters(&self) -> bool {
+        (self.unreadable && self.pid != 1) || !self.runs_from.is_empty() || !self.uses.is_empty()
+    }
+
+    /// Why a release that it may use has to stay: cannot be read is in use.
+    #[must_use]
+    pub fn keeps(&self, release: &str) -> Option<String> {
+        if self.runs_from.contains(release) || self.uses.contains(release) {
+            return Some(format!("process {} still runs from it", self.pid));
+        }
+        self.unreadable.then(|| format!("whether process {} still uses it cannot be read", self.pid))
+    }
+}
+
+fn is_denied(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
 }
 
 /// The numbers of all processes that can be seen.
@@ -96,7 +117,7 @@ pub fn of_group(group: &str, main: Option<u32>, releases: &Path) -> io::Result<V
     Ok(pids.map(|pid| about(pid, Some(pid) == main, &releases)).filter(|info| !is_gone(info.pid)).collect())
 }
 
-/// Processes of any kind that run from a release below `releases`, as far as this user may see.
+/// Processes of any kind that run from a release below `releases`, and those that this user may not look at.
 ///
 /// # Errors
 /// `/proc` cannot be read.
@@ -104,7 +125,7 @@ pub fn below(releases: &Path) -> io::Result<Vec<ProcessInfo>> {
     let releases = real(releases);
     let ours = lineage(std::process::id());
     let infos = all()?.into_iter().filter(|pid| !ours.contains(pid)).map(|pid| about(pid, false, &releases));
-    Ok(infos.filter(|info| !info.runs_from.is_empty() || !info.uses.is_empty()).collect())
+    Ok(infos.filter(ProcessInfo::matters).collect())
 }
 
 /// The kernel names folders without links on the way.
@@ -134,7 +155,7 @@ fn about(pid: u32, main: bool, releases: &Path) -> ProcessInfo {
     for link in ["cwd", "exe"] {
         match fs::read_link(format!("/proc/{pid}/{link}")) {
             Ok(path) => info.runs_from.extend(release_of(&path, releases)),
-            Err(_) => info.unreadable = true,
+            Err(error) => info.unreadable |= is_denied(&error),
         }
     }
     match fs::read(format!("/proc/{pid}/maps")) {
@@ -145,14 +166,14 @@ fn about(pid: u32, main: bool, releases: &Path) -> ProcessInfo {
             });
             info.uses.extend(paths.filter_map(|path| release_of(path, releases)));
         }
-        Err(_) => info.unreadable = true,
+        Err(error) => info.unreadable |= is_denied(&error),
     }
     match fs::read_dir(format!("/proc/{pid}/fd")) {
         Ok(open) => {
             let paths = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
             info.uses.extend(paths.filter_map(|path| release_of(&path, releases)));
         }
-        Err(_) => info.unreadable = true,
+        Err(error) => info.unreadable |= is_denied(&error),
     }
     info
 }
@@ -217,6 +238,26 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(is_gone(child.id()));
+    }
+
+    #[test]
+    fn what_may_not_be_looked_at_counts_as_using_everything() {
+        let mut info = about(std::process::id(), false, Path::new("/nowhere"));
+        assert!(!info.unreadable && !info.matters() && info.keeps("v1").is_none());
+        info.unreadable = true;
+        assert!(info.matters() && info.keeps("v1").unwrap().contains("cannot be read"));
+        info.uses.insert("v1".to_owned());
+        assert!(info.keeps("v1").unwrap().contains("still runs from it"));
+        for (number, denied) in [(1, true), (13, true), (2, false), (3, false)] {
+            assert_eq!(is_denied(&io::Error::from_raw_os_error(number)), denied, "{number}");
+        }
+    }
+
+    #[test]
+    fn what_is_gone_is_not_taken_for_hidden() {
+        let mut child = Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        assert!(!about(child.id(), false, Path::new("/nowhere")).unreadable);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::target::{Cx, Target, by};
 
 /// What is left of the 7 seconds after the first signal, for everything that must still be asked.
-const SETTLE: Duration = Duration::from_secs(6);
+pub const SETTLE: Duration = Duration::from_secs(6);
 /// The part of it that an act under way has to end: the undo after it needs the rest.
 const TO_END: u32 = 3;
 

@@ -1,6 +1,6 @@
 //! A host: reached over a link to its agent. After silence nothing is inferred: the same act is asked again.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,7 +8,7 @@ use rollback_deploy_core::model::{Check, CheckResult, Failure, Kind, Label, Proo
 use rollback_deploy_core::plan::Fact;
 use rollback_deploy_core::wire::{Act, Answer, Query, Report, Request, SetupRequest};
 use tokio::sync::Mutex;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::keeper::{Keeper, Settles};
 use super::{Cx, Promise, Target, by};
@@ -19,6 +19,8 @@ use crate::transport::{Channel, Contents, Link, Notice};
 const TRIES_BEFORE: u32 = 3;
 /// What is added to a deadline before a host that is silent counts as unknown.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long a host that gives signs of life may say nothing of what it does, once it should have settled itself.
+const QUIET: Duration = Duration::from_mins(2);
 /// Deadlines are told in whole seconds.
 const NEARLY: Duration = Duration::from_secs(2);
 
@@ -29,6 +31,8 @@ pub struct HostTarget {
     contents: Option<Arc<dyn Contents>>,
     outside: Vec<Check>,
     settles: Settles,
+    /// After its deadline, and after the last that was heard.
+    patience: (Duration, Duration),
     inner: Mutex<Inner>,
 }
 
@@ -45,7 +49,15 @@ impl HostTarget {
     /// A host behind a link.
     #[must_use]
     pub fn new(label: Label, link: Arc<dyn Link>) -> Self {
-        Self { label, link, contents: None, outside: Vec::new(), settles: Settles::default(), inner: Mutex::default() }
+        Self {
+            label,
+            link,
+            contents: None,
+            outside: Vec::new(),
+            settles: Settles::default(),
+            patience: (GRACE, QUIET),
+            inner: Mutex::default(),
+        }
     }
 
     /// The files of the release to stage.
@@ -162,6 +174,23 @@ impl HostTarget {
         lost
     }
 
+    /// Waits until the host should have settled itself, with all renewals, and nothing is heard of what it does. Never
+    /// over while no change is open.
+    async fn overdue(&self, heard: &std::sync::Mutex<Instant>) {
+        let (grace, quiet) = self.patience;
+        loop {
+            let last = *heard.lock().unwrap_or_else(PoisonError::into_inner);
+            let end = match self.settles.at() {
+                Some(at) => (at + grace).max(last + quiet),
+                None => Instant::now() + grace,
+            };
+            if end <= Instant::now() {
+                return;
+            }
+            sleep_until(end).await;
+        }
+    }
+
     async fn ask_once(&self, inner: &mut Inner, request: Request, cx: &Cx) -> Result<Answer, Failure> {
         // Taken out while it is used: a call that nobody waits for any more leaves no half-used connection behind.
         let mut channel = match inner.channel.take() {
@@ -169,7 +198,9 @@ impl HostTarget {
             None => self.link.connect().await?,
         };
         let canceller = channel.canceller();
+        let heard = std::sync::Mutex::new(Instant::now());
         let mut hear = |notice: Notice| {
+            *heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             let fact = match notice {
                 Notice::Step(step) => Fact::Step(step),
                 Notice::Said(line) => Fact::Said(line),
@@ -185,6 +216,7 @@ impl HostTarget {
             loop {
                 tokio::select! {
                     answer = &mut call => break answer,
+                    () = self.overdue(&heard) => return Err(stuck()),
                     () = cx.stop.cancelled(), if !stopped => {
                         stopped = true;
                         canceller.cancel();
@@ -195,6 +227,12 @@ impl HostTarget {
         inner.channel = Some(channel);
         answer
     }
+}
+
+/// Alive, but it does nothing: as good as a lost answer.
+fn stuck() -> Failure {
+    Failure::new(Kind::Unknown { settles_in: None }, "the host is alive, but has not answered long after its deadline")
+        .hint("Something hangs there: look at its disk and at `dmesg`.")
 }
 
 /// Which requests end the change: nothing is renewed behind them.

@@ -23,6 +23,8 @@ struct Wire {
     renewals: watch::Sender<usize>,
     /// An activation takes until the window was renewed once.
     slow: bool,
+    /// The first activation is never answered.
+    stuck: bool,
 }
 
 impl Wire {
@@ -33,6 +35,7 @@ impl Wire {
             asked: Arc::default(),
             renewals: watch::channel(0).0,
             slow: false,
+            stuck: false,
         }
     }
 
@@ -92,6 +95,9 @@ impl Channel for End {
         };
         if word == "renew" {
             self.wire.renewals.send_modify(|count| *count += 1);
+        }
+        if word == "activate" && self.wire.stuck && times == 1 {
+            std::future::pending::<()>().await;
         }
         if word == "activate" && self.wire.slow {
             self.wire.renewed().await;
@@ -238,4 +244,17 @@ async fn a_call_that_nobody_waits_for_any_more_is_followed_by_a_new_connection()
     let asked = wire.asked();
     let of = |word: &str| asked.split(' ').find_map(|one| one.strip_suffix(word)).unwrap().to_owned();
     assert_ne!(of(":activate"), of(":abort"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_host_that_is_alive_but_stuck_is_asked_again_when_its_deadline_is_over() {
+    let wire = Wire { stuck: true, ..Wire::new(gives(1)) };
+    let mut host = wire.host();
+    host.patience = (Duration::from_millis(10), Duration::from_millis(10));
+    host.perform(&begin(1), &cx()).await.unwrap();
+    // Nothing renews it: the host does not answer that either.
+    host.inner.lock().await.keeper = None;
+    let answer = host.perform(&Act::Activate(txn()), &cx()).await.unwrap();
+    assert!(matches!(answer, Answer::Done(_)), "{answer:?}");
+    assert_eq!(wire.asked(), "1:begin 1:activate 2:activate");
 }

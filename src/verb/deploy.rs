@@ -29,13 +29,13 @@ pub async fn deploy(world: &World, tree: Arc<Tree>) -> Conclusion {
                     let ended = engine::run(&plan, &fleet, &world.events, &world.stop).await;
                     unproven(world, &plan, &ended.story);
                     world.read_back(&fleet, ended.outcome).await;
-                    World::close(&fleet).await;
+                    world.close_in_time(&fleet).await;
                     return Conclusion { outcome: ended.outcome, story: Some(ended.story) };
                 }
             },
         },
     };
-    World::close(&fleet).await;
+    world.close_in_time(&fleet).await;
     ended
 }
 

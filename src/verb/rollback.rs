@@ -42,7 +42,7 @@ pub async fn rollback(world: &World, to: &To) -> Conclusion {
     if ended.story.is_some() || ended.outcome == Outcome::Done {
         world.read_back(&fleet, ended.outcome).await;
     }
-    World::close(&fleet).await;
+    world.close_in_time(&fleet).await;
     ended
 }
 

@@ -21,6 +21,8 @@ const READ_BACK: Duration = Duration::from_secs(5);
 
 /// How long connections may take to end: what they were for is over by then.
 const CLOSE: Duration = Duration::from_secs(1);
+/// The same after a signal: how the run ended is known, and has to be told in the time that is left.
+pub const CLOSE_AFTER_SIGNAL: Duration = Duration::from_millis(200);
 
 /// One environment with its targets.
 pub struct World {
@@ -191,6 +193,12 @@ impl World {
         let hex = format!("{number:012x}");
         let at = jiff::Timestamp::now().strftime("%Y%m%d%H%M%S");
         TxnId::new(format!("{at}-{hex}")).map_err(|error| Failure::bug(error.to_string()))
+    }
+
+    /// Ends all connections of a run that changed something, in the time that a signal leaves for it.
+    pub async fn close_in_time(&self, fleet: &Fleet) {
+        let limit = if self.stop.signal().is_some() { CLOSE_AFTER_SIGNAL } else { CLOSE };
+        let _late = tokio::time::timeout(limit, Self::close(fleet)).await;
     }
 
     /// Ends all connections.

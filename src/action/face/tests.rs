@@ -213,3 +213,9 @@ fn work_that_does_not_end_is_cut_off_and_left_to_the_watchdogs() {
     assert_eq!(value(&written, "phase").as_deref(), Some("begun"), "the post step shall look: {written}");
     assert!(written.contains("watchdogs"), "{written}");
 }
+
+#[test]
+fn what_a_signal_leaves_time_for_fits_before_the_cut() {
+    let decided = crate::engine::perform::SETTLE + crate::verb::world::CLOSE_AFTER_SIGNAL;
+    assert!(decided + Duration::from_millis(200) <= PATIENCE, "{decided:?}");
+}
