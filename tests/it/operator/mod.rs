@@ -4,5 +4,6 @@ mod below;
 mod by_root;
 mod desk;
 mod outside;
+mod plan;
 mod unchecked;
 mod words;
