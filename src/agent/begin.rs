@@ -154,7 +154,10 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
         ));
     }
 
-    if !intent.allow.contains(&Allow::WeakWatchdog) && setup::installed(settings).is_none() {
+    // Whoever accepted it for the release that runs has accepted it for the way back from there.
+    let accepted = intent.operation == Operation::Rollback && confirmed.as_ref().is_some_and(|txn| txn.weak_watchdog);
+    let weak_watchdog = accepted || intent.allow.contains(&Allow::WeakWatchdog);
+    if !weak_watchdog && setup::installed(settings).is_none() {
         return Err(arm::too_weak(state.root()));
     }
 
@@ -206,7 +209,7 @@ fn prepare(cx: Cx<'_>, held: &Held<'_>, intent: &Intent) -> Result<Txn, Failure>
         deadline: now.plus(intent.window),
         hard_limit: Uptime(now.0.saturating_add(intent.hard_limit.0)),
         with_env: intent.with_env,
-        weak_watchdog: intent.allow.contains(&Allow::WeakWatchdog),
+        weak_watchdog,
         unchecked: is_unchecked(settings, intent),
         agent: cx.session.digest.clone(),
         by: intent.by.clone(),

@@ -5,11 +5,6 @@ use rollback_deploy_core::model::{Failure, Manifest};
 
 use super::state::State;
 
-/// Kept free for records, evidence and everybody else, in bytes.
-const RESERVE_BYTES: u64 = 32 << 20;
-/// Kept free for records, in inodes.
-const RESERVE_INODES: u64 = 256;
-
 /// Less than this is as good as nothing, in bytes.
 const SHORT_BYTES: u64 = 2 << 20;
 /// The same, in inodes.
@@ -35,28 +30,5 @@ pub fn is_short(state: &State) -> bool {
 /// # Errors
 /// There is not enough, with what is needed and what is free.
 pub fn check_for(state: &State, manifest: &Manifest) -> Result<(), Failure> {
-    let room = free(state);
-    let bytes = manifest.bytes() + manifest.bytes() / 10 + RESERVE_BYTES;
-    if room.bytes < bytes {
-        return Err(Failure::refused(format!(
-            "the disk is too full: {} MiB are needed, {} MiB are free",
-            mib(bytes),
-            mib(room.bytes)
-        ))
-        .on_host(state.root())
-        .hint("Free some room (`df -h`), lower `keep:`, or run `rollback-deploy prune`."));
-    }
-    let inodes = manifest.inodes() + RESERVE_INODES;
-    match room.inodes {
-        Some(free) if free < inodes => {
-            Err(Failure::refused(format!("too few inodes: {inodes} are needed, {free} are free"))
-                .on_host(state.root())
-                .hint("Remove small files (`df -i`), lower `keep:`, or run `rollback-deploy prune`."))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn mib(bytes: u64) -> u64 {
-    bytes.div_ceil(1 << 20)
+    free(state).fits(manifest, state.root())
 }

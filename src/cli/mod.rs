@@ -7,6 +7,7 @@ pub mod place;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -180,9 +181,13 @@ async fn release(
     stop: &Stop,
 ) -> Result<(World, Tree), Vec<Failure>> {
     let meant = place::meant(common)?;
-    let (by_file, here) = (meant.by_file, meant.here);
+    let (by_file, here, found) = (meant.by_file, meant.here, meant.workspace.clone());
     let mut world = place::world_to_change(common, meant, events.clone(), stop.clone()).await?;
-    let workspace = std::env::current_dir().map_err(|error| vec![Failure::bug(error.to_string())])?;
+    let current = std::env::current_dir().map_err(|error| vec![Failure::bug(error.to_string())])?;
+    // A directory is meant from where the person stands; all that the deploy file names, from where that lies.
+    let repository =
+        repository.map(|named| if is_folder(&current, &named) { in_folder(&current, &named) } else { named });
+    let workspace = found.unwrap_or(current);
     let sources = Sources {
         git: Some(repository.clone().unwrap_or_else(|| ".".to_owned())),
         workspace,
@@ -202,6 +207,14 @@ async fn release(
         adopt_file_of(&mut world, &tree, common)?;
     }
     Ok((world, tree))
+}
+
+fn is_folder(current: &Path, named: &str) -> bool {
+    !named.contains("://") && current.join(named).is_dir()
+}
+
+fn in_folder(current: &Path, named: &str) -> String {
+    current.join(named).to_str().map_or_else(|| named.to_owned(), str::to_owned)
 }
 
 /// On the host itself with only the root: the release brings its own deploy file.

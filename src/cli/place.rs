@@ -31,6 +31,8 @@ pub struct Meant {
     pub by_file: bool,
     /// This machine is meant, not the hosts.
     pub here: bool,
+    /// The folder whose deploy file was found here or above; none when it was named, or when there is none.
+    pub workspace: Option<PathBuf>,
 }
 
 /// Reads what a person means.
@@ -41,7 +43,8 @@ pub fn meant(common: &Common) -> Result<Meant, Vec<Failure>> {
     let wanted = common.environment.as_deref().map(EnvironmentName::new).transpose();
     let wanted =
         wanted.map_err(|error| vec![Failure::input(error.to_string()).at(Place::Input("--environment".into()))])?;
-    let file = read_file(common)?;
+    let found = if common.file.is_none() { find_file() } else { None };
+    let file = read_file(common, found.as_deref())?;
     let by_file = file.is_some();
     let mut environment = match (file, &common.root) {
         (Some(file), _) => file.environment(wanted.as_ref())?,
@@ -73,7 +76,9 @@ pub fn meant(common: &Common) -> Result<Meant, Vec<Failure>> {
     if !wrong.is_empty() {
         return Err(wrong);
     }
-    Ok(Meant { environment, by_file, here })
+    let workspace =
+        found.and_then(|path| path.ancestors().nth(Path::new(DEPLOY_FILE).components().count()).map(Path::to_owned));
+    Ok(Meant { environment, by_file, here, workspace })
 }
 
 /// Every label that names no host: a deploy to fewer hosts than were meant looks like one to all of them.
@@ -126,10 +131,10 @@ fn simple(root: &AbsPath, environment: Option<EnvironmentName>) -> Result<Enviro
     simple.environment()
 }
 
-fn read_file(common: &Common) -> Result<Option<DeployFile>, Vec<Failure>> {
-    let Some(path) = common.file.clone().or_else(find_file) else { return Ok(None) };
+fn read_file(common: &Common, found: Option<&Path>) -> Result<Option<DeployFile>, Vec<Failure>> {
+    let Some(path) = common.file.as_deref().or(found) else { return Ok(None) };
     let shown = path.display().to_string();
-    let text = std::fs::read_to_string(&path).map_err(|error| {
+    let text = std::fs::read_to_string(path).map_err(|error| {
         vec![
             Failure::input("the deploy file cannot be read")
                 .at(Place::File { path: shown.clone(), at: None })

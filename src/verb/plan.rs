@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rollback_deploy_core::model::Outcome;
-use rollback_deploy_core::plan::{Fact, describe};
+use rollback_deploy_core::plan::{Fact, describe, stops};
 
 use super::deploy;
 use super::world::{Conclusion, World};
@@ -24,10 +24,8 @@ pub async fn plan(world: &World, tree: Arc<Tree>) -> Conclusion {
                         world.events.tell(Some(&target.label), Fact::Planned(describe(&plan, target, facts)));
                     }
                 }
-                let stopped = facts.values().flat_map(|facts| &facts.obstacles);
-                let stopped = stopped
-                    .into_iter()
-                    .any(|failure| failure.lifted_by().is_none_or(|allow| !world.allow.contains(&allow)));
+                let mut looked = plan.targets.iter().filter_map(|target| Some((target, facts.get(&target.label)?)));
+                let stopped = looked.any(|(target, facts)| !stops(&plan, target, facts).is_empty());
                 if stopped { Outcome::Refused } else { Outcome::Done }
             }
         },

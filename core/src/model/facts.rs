@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::failure::Failure;
 use super::foreign::Foreign;
+use super::manifest::Manifest;
 use super::name::{Commit, Digest, ReleaseId, TxnId};
+use super::path::AbsPath;
 use super::release::ReleaseState;
 use super::settings::{SchemaVerdict, WatchdogKind};
 use super::time::Seconds;
@@ -40,6 +42,39 @@ pub struct Room {
     pub bytes: u64,
     /// Inodes free; `None` where the file system does not count them.
     pub inodes: Option<u64>,
+}
+
+/// Kept free for records, evidence and everybody else, in bytes.
+const RESERVE_BYTES: u64 = 32 << 20;
+/// Kept free for records, in inodes.
+const RESERVE_INODES: u64 = 256;
+
+impl Room {
+    /// Refuses a release for which there is no room.
+    ///
+    /// # Errors
+    /// There is not enough, with what is needed and what is free.
+    pub fn fits(&self, manifest: &Manifest, root: &AbsPath) -> Result<(), Failure> {
+        let bytes = manifest.bytes().saturating_add(manifest.bytes() / 10).saturating_add(RESERVE_BYTES);
+        if self.bytes < bytes {
+            let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+            let (needed, free) = (mib(bytes), mib(self.bytes));
+            return Err(Failure::refused(format!(
+                "the disk is too full: {needed} MiB are needed, {free} MiB are free"
+            ))
+            .on_host(root)
+            .hint("Free some room (`df -h`), lower `keep:`, or run `rollback-deploy prune`."));
+        }
+        let inodes = manifest.inodes() + RESERVE_INODES;
+        match self.inodes {
+            Some(free) if free < inodes => {
+                Err(Failure::refused(format!("too few inodes: {inodes} are needed, {free} are free"))
+                    .on_host(root)
+                    .hint("Remove small files (`df -i`), lower `keep:`, or run `rollback-deploy prune`."))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Whether the host is set up.
@@ -152,4 +187,12 @@ pub struct ReleaseRow {
     pub by: String,
     /// Whether its folder is still there.
     pub present: bool,
+}
+
+impl ReleaseRow {
+    /// Whether it failed here by itself.
+    #[must_use]
+    pub fn is_bad(&self) -> bool {
+        matches!(self.state, ReleaseState::Bad { .. })
+    }
 }

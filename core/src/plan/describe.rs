@@ -1,17 +1,15 @@
 //! A plan in words: exactly what would happen on each target, from its real state.
 
+use super::foresee::{self, stops};
 use super::order::{Plan, TargetPlan, Wanted};
-use crate::model::{Facts, Operation, SchemaVerdict, Service, Settings, SharedPath};
+use crate::model::{Facts, Operation, SchemaVerdict, Service, SharedPath};
+use crate::wire::Staging;
 
 /// What would happen on a target, line by line.
 #[must_use]
 pub fn describe(plan: &Plan, target: &TargetPlan, facts: &Facts) -> Vec<String> {
     let mut lines = vec![now(facts)];
-    let refused: Vec<_> = facts
-        .obstacles
-        .iter()
-        .filter(|failure| failure.lifted_by().is_none_or(|allow| !plan.allow.contains(&allow)))
-        .collect();
+    let refused = stops(plan, target, facts);
     if !refused.is_empty() {
         lines.extend(refused.iter().map(|failure| format!("refused: {}", failure.what)));
         return lines;
@@ -21,7 +19,7 @@ pub fn describe(plan: &Plan, target: &TargetPlan, facts: &Facts) -> Vec<String> 
             vec![format!("nothing to do: {release} is {} already, with this content and settings", live(facts))]
         }
         Wanted::There { release, with_env } => back(release.as_str(), *with_env),
-        Wanted::Staged(staging) => deploy(plan, target, &staging.settings, staging.info.version.as_str(), facts),
+        Wanted::Staged(staging) => deploy(plan, target, staging, facts),
     });
     let strangers = facts.strangers.iter();
     lines.extend(strangers.map(|name| format!("note: releases/{name} has no record of ours: it is left alone")));
@@ -71,7 +69,8 @@ fn back(release: &str, with_env: bool) -> Vec<String> {
     lines
 }
 
-fn deploy(plan: &Plan, target: &TargetPlan, settings: &Settings, version: &str, facts: &Facts) -> Vec<String> {
+fn deploy(plan: &Plan, target: &TargetPlan, staging: &Staging, facts: &Facts) -> Vec<String> {
+    let (settings, version) = (&staging.settings, &staging.info.version);
     let mut lines = Vec::new();
     if facts.setup == crate::model::facts::SetupState::Possible {
         lines.push("set the host up first: root-owned program, policy, one sudoers line, watchdog".to_owned());
@@ -82,14 +81,16 @@ fn deploy(plan: &Plan, target: &TargetPlan, settings: &Settings, version: &str, 
             settings.root, settings.app, settings.environment
         ));
     }
-    lines.push(format!("stage {version} under {}/releases", settings.root));
-    for shared in &settings.shared {
-        lines.push(match shared {
+    let (staged, is_new) = foresee::staging(plan, staging, facts);
+    lines.extend(staged);
+    if is_new {
+        lines.extend(settings.shared.iter().map(|shared| match shared {
             SharedPath::File(path) => format!("link shared file {path} before the build"),
             SharedPath::Folder { path, .. } => format!("link shared folder {path}/ after the build"),
-        });
+        }));
+        let first = |command: &String| format!("build: {}", command.lines().next().unwrap_or_default());
+        lines.extend(settings.build.iter().map(first));
     }
-    lines.extend(settings.build.iter().map(|command| format!("build: {}", command.lines().next().unwrap_or_default())));
     lines.push(format!("open the change for {}, at most {}; wait for the watchdog", target.window, target.hard_limit));
     if let Some(migrate) = &settings.migrate {
         let stands = facts.status.confirmed.as_ref().and_then(|proven| proven.head.as_ref());
@@ -118,7 +119,7 @@ fn deploy(plan: &Plan, target: &TargetPlan, settings: &Settings, version: &str, 
     } else {
         "confirm on a new connection; otherwise go back, check again, keep the evidence".to_owned()
     });
-    lines.push(format!("prune to {} proven releases", target.keep));
+    lines.push(foresee::pruned(target, facts));
     lines.extend(plan.allow.iter().map(|allow| format!("override in force: {allow}")));
     lines
 }

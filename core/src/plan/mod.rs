@@ -5,6 +5,7 @@
 
 pub mod describe;
 pub mod event;
+pub mod foresee;
 pub mod next;
 pub mod noop;
 pub mod order;
@@ -13,6 +14,7 @@ pub mod version;
 
 pub use describe::describe;
 pub use event::{Event, Fact};
+pub use foresee::stops;
 pub use next::{Next, next};
 pub use order::{Plan, TargetPlan, Wanted};
 pub use story::{Course, Reached, Story};

@@ -352,4 +352,4 @@ fn one_outcome(target: &TargetPlan, course: &Course, cancelled: Option<u8>) -> O
 
 #[cfg(test)]
 #[path = "next_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -31,7 +31,7 @@ fn settings() -> Settings {
     }
 }
 
-fn plan(operation: Operation, hosts: &[&str]) -> Plan {
+pub(crate) fn plan(operation: Operation, hosts: &[&str]) -> Plan {
     let file = EntryKind::File { executable: false, size: 1, sha256: Digest::of(b"x") };
     let staging = Staging {
         info: ReleaseInfo {

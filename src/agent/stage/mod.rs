@@ -12,7 +12,8 @@ use std::io::Read;
 use std::os::fd::AsFd as _;
 use std::path::Path;
 
-use rollback_deploy_core::model::{Allow, Failure, Foreign, ReleaseId, ReleaseRow, ReleaseState, Story};
+use rollback_deploy_core::model::{Failure, Foreign, ReleaseId, ReleaseState, Story};
+use rollback_deploy_core::plan::foresee;
 use rollback_deploy_core::wire::{Staged, Staging};
 
 pub(super) use mint::{remove_files, remove_release, strangers};
@@ -94,18 +95,10 @@ fn set_state(cx: Cx<'_>, id: &ReleaseId, state: &ReleaseState) -> Result<(), Fai
 fn reuse(cx: Cx<'_>, staging: &Staging) -> Result<Option<Staged>, Failure> {
     let content = staging.manifest.digest();
     let settings = staging.settings.fingerprint();
-    let same =
-        |row: &&ReleaseRow| row.content == content && row.settings == settings && row.commit == staging.info.commit;
     let rows = store::releases(cx.state);
-    let Some(row) = rows.iter().filter(same).find(|row| row.present && row.state != ReleaseState::Building) else {
-        return Ok(None);
-    };
+    let Some(row) = foresee::same(&rows, &content, &settings, staging.info.commit.as_ref()) else { return Ok(None) };
+    foresee::not_known_bad(row, &staging.allow)?;
     match &row.state {
-        ReleaseState::Bad { why, .. } if !staging.allow.contains(&Allow::KnownBad) => Err(Failure::liftable(
-            Allow::KnownBad,
-            format!("{} was deployed here before and failed: {why}", row.version),
-        )
-        .hint("Deploy another version, or the same one after its content changed.")),
         ReleaseState::Bad { .. } => Ok(None),
         _ => {
             if matches!(row.state, ReleaseState::Interrupted { .. }) {

@@ -199,11 +199,19 @@ fn a_watchdog_that_does_not_survive_a_restart_has_to_be_allowed_for_a_rollback_t
     let root = Root::new();
     let v1 = root.deploy("v1");
     let v2 = root.deploy("v2");
-    for intent in [root.intent(&v1), root.rollback(&v1)] {
+    let refuses = |intent: Intent| {
         let (what, lift) = refused(root.act(Act::Begin(Box::new(Intent { allow: Vec::new(), ..intent }))));
         assert_eq!(lift, Some(Allow::WeakWatchdog), "{what}");
         assert!(!root.has("pending"));
-    }
+    };
+    refuses(root.intent(&v1));
+    // Whoever accepted it for the deploy has accepted it for the way back.
+    let back = Intent { allow: Vec::new(), ..root.rollback(&v1) };
+    done(root.act(Act::Begin(Box::new(back.clone()))));
+    undone(root.abort(&back.txn));
+    let confirmed = fs::read_to_string(root.state("confirmed")).unwrap();
+    fs::write(root.state("confirmed"), confirmed.replace("weak-watchdog=yes\n", "")).unwrap();
+    refuses(root.rollback(&v1));
     // Opened while a stronger one stood, which is gone since: it is not armed either.
     let intent = root.rollback(&v1);
     done(root.act(Act::Begin(Box::new(intent.clone()))));

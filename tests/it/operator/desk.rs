@@ -94,12 +94,18 @@ impl Desk {
         names
     }
 
-    /// Runs a verb in this folder.
-    pub(super) fn run_in(&self, folder: &Path, arguments: &[&str]) -> Said {
+    /// A verb in this folder, ready to start.
+    pub(super) fn command(&self, folder: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rollback-deploy"));
         command.args(arguments).current_dir(folder).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
         command.env("HOME", self.folder.path()).env("USER", "ada").env("TMPDIR", self.folder.path());
-        command.stdin(Stdio::null()).output().unwrap().into()
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a verb in this folder.
+    pub(super) fn run_in(&self, folder: &Path, arguments: &[&str]) -> Said {
+        self.command(folder, arguments).output().unwrap().into()
     }
 
     /// Runs a verb in the repository; it must end with this exit code. What it said, on both streams.
