@@ -98,16 +98,14 @@ fn reuse(cx: Cx<'_>, staging: &Staging) -> Result<Option<Staged>, Failure> {
     let rows = store::releases(cx.state);
     let Some(row) = foresee::same(&rows, &content, &settings, staging.info.commit.as_ref()) else { return Ok(None) };
     foresee::not_known_bad(row, &staging.allow)?;
-    match &row.state {
-        ReleaseState::Bad { .. } => Ok(None),
-        _ => {
-            if matches!(row.state, ReleaseState::Interrupted { .. }) {
-                set_state(cx, &row.id, &ReleaseState::Staged)?;
-            }
-            let release = row.id.clone();
-            Ok(Some(Staged { release, reused: true, files_sent: 0, bytes_sent: 0, files_cloned: 0 }))
-        }
+    if row.is_bad() {
+        return Ok(None);
     }
+    if matches!(row.state, ReleaseState::Interrupted { .. }) {
+        set_state(cx, &row.id, &ReleaseState::Staged)?;
+    }
+    let release = row.id.clone();
+    Ok(Some(Staged { release, reused: true, files_sent: 0, bytes_sent: 0, files_cloned: 0 }))
 }
 
 /// Runs the build commands at the final path. They hold the stage lock with us, so that what they still write to is

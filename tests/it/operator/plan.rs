@@ -36,7 +36,7 @@ fn what_is_open_is_refused_by_both_or_waited_for() {
         assert!(said.contains("a deploy of v1.1.0 is open, by ada@"), "{verb}: {said}");
     }
     let plan = desk.ends(0, &["plan", "v1.2.0", "--wait", "60"]);
-    assert!(plan.contains("wait up to 1 min for the open deploy of v1.1.0"), "{plan}");
+    assert!(plan.contains("wait up to 60 s for the open deploy of v1.1.0"), "{plan}");
     std::fs::write(go, "").unwrap();
     let said: Said = open.wait_with_output().unwrap().into();
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
