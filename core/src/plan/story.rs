@@ -59,7 +59,6 @@ pub enum Closed {
 }
 
 /// The course of one target.
-#[expect(clippy::struct_excessive_bools, reason = "independent things that happened, each asked about by its name")]
 #[derive(Debug, Clone, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude each other")]
 pub struct Course {
