@@ -22,7 +22,8 @@ pub fn guard(state: &State, intent: &Intent, confirmed: Option<&Txn>, open: Opti
     let moved = store::ended(state, names::MOVED)?;
     let open = open.filter(|txn| store::migration_begun(state, txn));
     let all = confirmed.into_iter().chain(&history).chain(&failed).chain(&moved).chain(open);
-    let mut later: Vec<&Txn> = all.filter(|txn| txn.seq > since).collect();
+    // Whoever moved it knows it.
+    let mut later: Vec<&Txn> = all.filter(|txn| txn.seq > since && txn.release != intent.release).collect();
     later.sort_by_key(|txn| txn.seq);
     let Some(first) = later.iter().find(|txn| moves(state, txn)) else { return Ok(()) };
     let then = heads::of(state, first).and_then(|heads| heads.before);

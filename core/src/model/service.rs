@@ -15,7 +15,7 @@ pub enum Service {
         /// How it takes the new release.
         how: Restart,
     },
-    /// Three commands, run by `sh` in the live link's folder as the deploy user.
+    /// Three commands, run by `sh` in the release's folder as the deploy user.
     Commands {
         /// What it is called in logs.
         name: String,

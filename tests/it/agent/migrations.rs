@@ -282,3 +282,20 @@ fn two_that_settle_a_healthy_one_way_change_at_once_hold_it_once() {
     let open = root.status().open.expect("it waits for a person");
     assert!(open.held && open.txn == txn && !root.has("failed"), "{open:?}");
 }
+
+#[test]
+fn the_release_that_moved_the_database_is_one_that_knows_it() {
+    let root = migrating(COUNTED, SchemaVerdict::OneWay);
+    root.switched(&intent(&root, SchemaVerdict::OneWay));
+    let unhealthy = root.path().join("releases/v2/unhealthy");
+    fs::write(&unhealthy, "").unwrap();
+    root.expire();
+    root.await_settled();
+    assert!(root.has("failed"));
+    // A person mended what was wrong with it.
+    fs::remove_file(unhealthy).unwrap();
+    let v2 = super::root::id("v2");
+    let lifted = Intent { allow: vec![Allow::Unproven, Allow::WeakWatchdog], ..root.rollback(&v2) };
+    root.complete(&lifted);
+    root.assert_serves(Some(&v2));
+}

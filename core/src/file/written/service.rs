@@ -16,9 +16,9 @@ pub(in crate::file) struct Service {
     pub(in crate::file) how: Option<Restart>,
     /// What a service of your own is called in logs.
     pub(in crate::file) name: Option<String>,
-    /// Starts the service and returns; run by `sh` in the live link's folder as the deploy user.
+    /// Starts the service and returns; run by `sh` in the release's folder as the deploy user.
     pub(in crate::file) start: Option<String>,
-    /// Stops the service; succeeds when it does not run.
+    /// Stops the service, run in the folder of the release that is left; succeeds when it does not run.
     pub(in crate::file) stop: Option<String>,
     /// Exits with 0 while the service runs.
     pub(in crate::file) status: Option<String>,
