@@ -4,15 +4,20 @@ use std::path::PathBuf;
 
 use rollback_deploy_core::model::facts::SetupState;
 use rollback_deploy_core::model::{
-    AbsPath, CheckFrom, CheckResult, Failure, LogSource, Question, ReleaseId, Service, Settings, Story, Verdict,
+    AbsPath, CheckFrom, CheckResult, Failure, LogSource, Question, ReleaseId, Seconds, Service, Settings, Story,
+    Verdict,
 };
 
 use super::cx::Cx;
 use super::privileged::Privileged;
 use super::services::{self, ServiceCx};
 use super::store;
+use crate::ask::command::{Spec, take};
 use crate::ask::{self, Hands as _, Place, ProcessInfo, Since};
 use crate::root::Verb;
+
+/// How long a status command may take while evidence is saved.
+const STATUS_LIMIT: Seconds = Seconds(2);
 
 /// The surroundings of a release's services.
 struct Release {
@@ -227,15 +232,29 @@ impl Witness {
         Self { release: Release::of(cx, story), story: story.clone(), root: cx.state.root().clone() }
     }
 
-    /// What can be saved of a release before it is stopped: logs of its services, answers of its checks. Each part is
+    /// What can be saved of a release before it is stopped: how its services stand, their logs, answers of its checks. Each part is
     /// told by name as it comes, until nobody listens any more.
     pub fn tell(&self, cancelled: &dyn Fn() -> bool, tell: &mut dyn FnMut(String, String)) {
         for service in &self.story.settings.services {
-            if let Service::Systemd { unit, .. } = service
-                && !cancelled()
-            {
-                let journal = self.release.privileged.journal(unit, None, 200).unwrap_or_else(|failure| failure.what);
-                tell(format!("journal/{}.txt", unit.full()), journal);
+            if cancelled() {
+                return;
+            }
+            match service {
+                Service::Systemd { unit, .. } => {
+                    let privileged = &self.release.privileged;
+                    let status = privileged.call(&Verb::Status(unit.clone())).unwrap_or_else(|failure| failure.what);
+                    tell(format!("status/{}.txt", unit.full()), status);
+                    let journal = privileged.journal(unit, None, 200).unwrap_or_else(|failure| failure.what);
+                    tell(format!("journal/{}.txt", unit.full()), journal);
+                }
+                Service::Commands { name, status, .. } => {
+                    let spec = Spec::script(status).in_folder(&self.release.folder).within(STATUS_LIMIT);
+                    let said = match take(&spec) {
+                        Ok(ended) => format!("{}: it {}\n{}", status, ended.words(), ended.tail.expose()),
+                        Err(error) => error.to_string(),
+                    };
+                    tell(format!("status/{name}.txt"), said);
+                }
             }
         }
         for check in &self.story.settings.checks {

@@ -14,5 +14,6 @@ mod readme;
 mod scene;
 mod several;
 mod signals;
+mod sources;
 mod versions;
 mod workflows;

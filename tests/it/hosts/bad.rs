@@ -31,6 +31,8 @@ fn bad_releases_go_back_by_themselves() {
         let kept = host.exec(&format!("tar -xzOf {evidence}"));
         let journal = if bad == "wrong-version" { "v1.2.0-wrong-version" } else { saw };
         has(&kept, &[journal]);
+        let ended = if bad == "no-start" { "status=1/FAILURE" } else { "webapp.service - " };
+        has(&host.exec(&format!("tar -xzOf {evidence} status/webapp.service.txt")), &[ended]);
     }
     has(&ada.ends(0, &["list"]), &["v1.2.0-sick", "bad: ", "v1.0.0"]);
     has(&ada.ends(0, &["status"]), &["live: v1.0.0", "last undo: v1.2.0-wrong-version was undone"]);

@@ -64,6 +64,7 @@ pub(crate) struct State {
     blobs: blob::Store,
     troubles: Vec<(String, u32, Trouble)>,
     page: Option<usize>,
+    archive: Option<Vec<u8>>,
     spelling: Spelling,
     seen: Vec<Seen>,
     storage_port: u16,
@@ -100,6 +101,7 @@ impl GitHub {
             blobs: blob::Store::default(),
             troubles: Vec::new(),
             page: None,
+            archive: None,
             spelling: Spelling::Snake,
             seen: Vec::new(),
             storage_port: 0,
@@ -161,6 +163,11 @@ impl GitHub {
     /// The next requests, so many, whose path contains this text get into trouble.
     pub(crate) fn trouble(&self, path: &str, times: u32, trouble: Trouble) {
         lock(&self.state).troubles.push((path.to_owned(), times, trouble));
+    }
+
+    /// From now on every archive is this one.
+    pub(crate) fn archive_is(&self, bytes: Vec<u8>) {
+        lock(&self.state).archive = Some(bytes);
     }
 
     /// Lists come in pages of at most so many, wherever GitHub may do so.

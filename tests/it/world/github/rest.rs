@@ -88,7 +88,10 @@ fn git_route(state: &mut State, asked: &Asked, git: &Git<'_>, name: &str, below:
     }
     if let Some(wanted) = below.strip_prefix("tarball/") {
         let commit = git.commit(wanted)?;
-        let archive = git.archive(name, &commit)?;
+        let archive = match &state.archive {
+            Some(archive) => archive.clone(),
+            None => git.archive(name, &commit)?,
+        };
         let path = format!("/{name}/legacy.tar.gz/{wanted}");
         let address = state.blobs.publish(archive, "application/x-gzip", &path);
         return Some(Answer::default_redirect(&format!("{}{address}", state.storage(asked))));
