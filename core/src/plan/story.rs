@@ -59,7 +59,7 @@ pub enum Closed {
 }
 
 /// The course of one target.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, true or not")]
+#[expect(clippy::struct_excessive_bools, reason = "independent things that happened, each asked about by its name")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Course {
     /// The name of the change there. A name is used once: a change that is begun again has another one.
