@@ -59,7 +59,7 @@ fn a_rollback_wins_over_an_open_deploy_and_another_deploy_does_not() {
     let mut open = ada.start(&["deploy", "v1.2.0-sick"]);
     open.says("ask the checks");
     let mut waiting = ada.start(&["deploy", "v1.1.0", "--wait", "120"]);
-    waiting.says("for another change");
+    waiting.says("waiting at most");
     has(&ada.ends(0, &["abort"]), &["v1.2.0-sick was undone"]);
     let waited = waiting.end();
     assert_eq!(waited.code, Some(0), "{}{}", waited.out, waited.err);
