@@ -30,7 +30,7 @@ fn post(runner: &mut Runner) -> Ended {
 fn a_run_cancelled_at_any_step_settles_its_host_in_time() {
     let scene = Scene::new();
     scene.deployed(FIRST);
-    for step in ["stage", "begin", "arm", "activate", "verify", "confirm"] {
+    for step in ["inspect", "recover", "stage", "begin", "arm", "activate", "verify", "confirm", "prune"] {
         let mut runner = scene.step("deploy", version_for(step));
         let ended = disturbed(&mut runner, step, Go::Cancel);
         let text = ended.console.text();
@@ -47,7 +47,7 @@ fn a_run_cancelled_at_any_step_settles_its_host_in_time() {
                 assert_eq!(live.as_deref(), Some(FIRST), "{step}: {text}");
             }
             // The rename of the confirmation came first: then it is live, and the run says so.
-            Some(0) if step == "confirm" => assert_eq!(live.as_deref(), Some(SECOND), "{text}"),
+            Some(0) if matches!(step, "confirm" | "prune") => assert_eq!(live.as_deref(), Some(SECOND), "{text}"),
             // Handed over in time: the post step has settled it, one way or the other.
             Some(6) => assert_eq!(ended.outputs["outcome"], "unknown", "{step}"),
             other => panic!("{step} ended with {other:?}:\n{text}"),

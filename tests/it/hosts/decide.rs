@@ -1,4 +1,4 @@
-//! What checks cannot decide is held for a person, who confirms it or takes it back.
+//! What a person does beside deploys: deciding what checks could not, and following logs.
 
 use super::first::has;
 use super::operator::{File, Operator};
@@ -30,4 +30,22 @@ fn an_undecided_release_is_held_and_a_person_decides() {
     has(&ada.ends(0, &["status"]), &["live: v1.1.0"]);
     // Nothing is open any more.
     ada.ends(3, &["confirm"]);
+}
+
+#[test]
+#[ignore = "world: hosts"]
+fn logs_are_followed_until_somebody_has_seen_enough() {
+    let app = App::default();
+    let host = Host::start(&Options::default());
+    let ada = Operator::new(&[("web-1", &host)], &File::of(&app));
+    ada.ends(0, &["deploy", "v1.0.0"]);
+    let mut run = ada.start(&["logs", "--follow", "--lines", "1"]);
+    run.says("webapp.service: ");
+    // What comes later comes too.
+    host.exec("systemctl restart webapp");
+    run.says("listens on");
+    run.signal("INT");
+    let said = run.end();
+    assert!(matches!(said.code, Some(0 | 130)), "{:?} {}{}", said.code, said.out, said.err);
+    assert!(!ada.ends(0, &["status"]).contains("open"), "looking opens nothing");
 }
