@@ -80,8 +80,10 @@ fn what_runs(run: &Run, after: &str) -> String {
     let undone = run.targets.iter().any(|target| matches!(target.state, State::Undone(_)));
     let mut now: Vec<String> = run.targets.iter().filter_map(|target| target.now().ok()).map(or_nothing).collect();
     now.dedup();
+    let nothing = run.targets.iter().all(|target| matches!(target.now(), Ok(None)));
     match (now.as_slice(), undone) {
         ([], _) => "what ran before runs".to_owned(),
+        ([_], _) if nothing => "nothing is live, as before".to_owned(),
         ([now], true) => format!("{now} runs and is healthy again{after}"),
         ([now], false) => format!("nothing was switched, {now} runs as before"),
         (several, _) => format!("{} run as before", several.join(" and ")),

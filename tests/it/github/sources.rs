@@ -7,6 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::scene::{FIRST, SECOND, SICK, Scene};
+use crate::world::command::must;
 use crate::world::runner::{Go, Stage};
 
 /// A gzipped archive with one entry of this name and kind.
@@ -51,18 +52,15 @@ fn a_folder_of_the_workspace_under_another_prefix_is_a_release() {
     let scene = Scene::with("    source: { folder: dist, exclude: [\"*.map\"] }\n    tag-prefix: app-v\n", &[]);
     scene.sample.git(&["tag", "app-v2.0.0"]);
     let mut runner = scene.step("deploy", "2.0");
-    let dist = runner.workspace().join("dist");
-    for entry in ["app.py", "VERSION", "app.py.map"] {
-        let from = scene.sample.folder().join(entry.trim_end_matches(".map"));
-        std::fs::create_dir_all(&dist).unwrap();
-        std::fs::copy(from, dist.join(entry)).unwrap();
-    }
+    let (files, dist) = (scene.sample.files_of(SECOND), runner.workspace().join("dist"));
+    must("cp", &["-a", files.path().to_str().unwrap(), dist.to_str().unwrap()], b"");
+    std::fs::write(dist.join("app.py.map"), "what must not travel").unwrap();
     let ended = runner.run(Stage::Main);
     assert!(ended.success(), "{}\n{:?}", ended.console.text(), ended.problems);
     assert_eq!(ended.outputs["version"], "app-v2.0.0");
     let there = scene.host.exec("ls /srv/diary/current/");
     assert!(there.contains("app.py") && !there.contains(".map"), "{there}");
-    scene.serves();
+    assert_eq!(scene.serves(), SECOND);
 }
 
 #[test]
